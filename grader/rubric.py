@@ -131,9 +131,7 @@ def read_rubric(path: Path = DEFAULT_RUBRIC, *, checks: frozenset[str] | None = 
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
-        raise source.error(
-            f"this is not TOML: {error}", int(found[1]) if found else len(source.lines)
-        ) from error
+        raise source.error(f"this is not TOML: {error}", int(found[1]) if found else len(source.lines)) from error
     try:
         parsed = msgspec.convert(data, _File)
     except msgspec.ValidationError as error:
@@ -184,9 +182,7 @@ def _question(source: _Source, index: int, row: _Row, checks: frozenset[str] | N
     points = _points(source, row.points, line("points"))
     parts = {name: _points(source, value, line("parts")) for name, value in row.parts.items()}
     if parts and sum(parts.values()) != points:
-        raise source.error(
-            f"the parts of {row.number} sum to {sum(parts.values())}, not to {points}.", line("parts")
-        )
+        raise source.error(f"the parts of {row.number} sum to {sum(parts.values())}, not to {points}.", line("parts"))
     if points <= 0:
         raise source.error(f"{row.number} must be worth more than 0 points.", line("points"))
     if checks is not None and row.check not in checks:
