@@ -1,0 +1,124 @@
+"""Evidence → verdict: a pure function of what was seen, the rubric and the tolerances. It runs no student code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from grader.checks.registry import Check
+from grader.model import (
+    WHOLE,
+    Evidence,
+    Finding,
+    GraderError,
+    Json,
+    Lost,
+    Note,
+    Outcome,
+    Question,
+    Undecided,
+    Verdict,
+)
+from grader.scoring.tolerances import Tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """The rubric's policies and the calibrated tolerances, as one question's judge sees them."""
+
+    question: Question
+    policies: Mapping[str, Json]
+    tolerances: Mapping[str, Tolerance]
+
+    def policy(self, name: str) -> Json:
+        """The question's own switch, else the rubric's. Raises GraderError when neither has it."""
+        if name in self.question.policy:
+            return self.question.policy[name]
+        if name not in self.policies:
+            raise GraderError(f"The rubric has no policy {name!r}, which {self.question.check} asks for.")
+        return self.policies[name]
+
+    def tolerance(self, name: str) -> float:
+        """The bound of that name. Raises GraderError when reference/tolerances.toml has none."""
+        if name not in self.tolerances:
+            raise GraderError(f"reference/tolerances.toml has no {name!r}, which {self.question.check} asks for.")
+        return self.tolerances[name].value
+
+    def within(self, name: str, value: float | None) -> bool:
+        """Whether a measured deviation is a finite number not above its tolerance."""
+        return value is not None and math.isfinite(value) and value <= self.tolerance(name)
+
+
+def judge(check: Check, evidence: Evidence, settings: JudgeSettings) -> Verdict:
+    """The verdict on one question. A fault of ours, in the measurement or here, never costs a point."""
+    question = settings.question
+    ours = [f for f in evidence.failures.values() if f.ours]
+    if ours:
+        return grader_fault(question, ours[0].sentence)
+    whole = evidence.failures.get(WHOLE)
+    if whole is not None:
+        return _combine(question, [Lost(whole.kind, _located(whole.sentence, whole.where))], evidence)
+    if check.judge_function is None:
+        return grader_fault(question, f"The check {check.name} has no judge.")
+    try:
+        findings = list(check.judge_function(evidence, settings))
+    except Exception as error:
+        return grader_fault(question, f"The judge of {check.name} failed: {type(error).__name__}: {error}")
+    lost_parts = {f.part for f in findings if isinstance(f, Lost)}
+    for part, failure in evidence.failures.items():
+        target = part if part in question.parts else WHOLE
+        if target not in lost_parts:
+            findings.append(Lost(failure.kind, _located(failure.sentence, failure.where), part=target))
+    return _combine(question, findings, evidence)
+
+
+def grader_fault(question: Question, detail: str) -> Verdict:
+    """Our fault: nothing is lost, a person decides."""
+    message = (
+        "The grader failed on this question. This is our fault, not yours: you lose nothing by it, "
+        "and the course staff will decide it."
+    )
+    return Verdict("grader_error", Fraction(0), question.points, None, (), message, (detail,))
+
+
+def skipped(question: Question, why: str, *, ours: bool) -> Verdict:
+    """Not measured: for want of time (ours: the points await a person) or of a prerequisite."""
+    return Verdict("skipped", Fraction(0), question.points if ours else Fraction(0), None, (), why)
+
+
+def _located(sentence: str, where: str) -> str:
+    return f"{sentence} ({where})" if where and where not in sentence else sentence
+
+
+def _combine(question: Question, findings: Iterable[Finding], evidence: Evidence) -> Verdict:
+    findings = list(findings)
+    parts = question.parts or {WHOLE: question.points}
+    points, awaiting = Fraction(0), Fraction(0)
+    for part, worth in parts.items():
+        lost = sum((f.fraction for f in findings if isinstance(f, Lost) and f.part in (part, WHOLE)), Fraction(0))
+        kept = worth * max(Fraction(0), 1 - lost)
+        if any(isinstance(f, Undecided) and f.part in (part, WHOLE) for f in findings):
+            awaiting += kept
+        else:
+            points += kept
+    losses = [f for f in findings if isinstance(f, Lost)]
+    notes = [*evidence.notes, *(f.message for f in findings if isinstance(f, Note))]
+    messages = [f.message for f in findings if isinstance(f, Lost | Undecided)]
+    outcome: Outcome
+    if awaiting:
+        outcome = "needs_review"
+    elif points == question.points:
+        outcome = "passed"
+    else:
+        outcome = "partial" if points else "failed"
+    return Verdict(
+        outcome=outcome,
+        points=points,
+        awaiting=awaiting,
+        mistake=losses[0].mistake if losses else None,
+        mistakes=tuple(dict.fromkeys(f.mistake for f in losses)),
+        message=" ".join(dict.fromkeys(messages)),
+        notes=tuple(dict.fromkeys(notes)),
+    )

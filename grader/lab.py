@@ -1,0 +1,162 @@
+"""The bench of a coding check: seeded draws on our side, driver calls in the student process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grader.checks.registry import Check, StudentFailure
+from grader.model import Failure, GraderError, Question
+from grader.rubric import Rubric
+from grader.seeding import generator, small_seed
+from grader.student import Limits, StudentFault, StudentProcessError, StudentSession, Worker
+from grader.submission import Submission
+from grader.tracks import MODULES
+
+if TYPE_CHECKING:
+    from grader.run import Options
+
+ENDS_THE_WORKER = frozenset({"timeout", "memory", "crashed", "exited", "bad_reply"})
+"""After one of these the next call gets a fresh worker."""
+DRIVERS = Path(__file__).resolve().parent / "checks" / "drivers"
+HELPER_DATA = Path(__file__).resolve().parent.parent / "reference" / "data"
+
+
+class CodingBench:
+    """One question's way into the student process; a worker lives as long as the question, or until it dies."""
+
+    def __init__(self, lab: Lab, question: Question, check: Check) -> None:
+        assert check.module is not None
+        self.question = question
+        self.quick = lab.options.quick
+        self.device = lab.options.device
+        self._lab = lab
+        self._module = check.module
+        self._driver = (DRIVERS / f"{check.driver}.py").read_text("utf-8")
+        key, digest = lab.rubric.seed_key, lab.submission.digest_of(f"{check.module}.py")
+        self.rng: np.random.Generator = generator(key, digest, check.name)
+        self._seed = small_seed(key, digest, check.name)
+        self._worker: Worker | None = None
+        self._open_worker = ExitStack()
+        self.output = ""
+        self.notes: list[str] = []
+
+    def call(self, function: str, *args: Any, limit_s: float | None = None, **kwargs: Any) -> Any:
+        """Runs a driver function in the student process. Raises StudentFailure, or GraderError when it is our fault."""
+        try:
+            worker = self._worker or self._opened()
+            return worker.call(function, *args, limit_s=self._limit(limit_s), **kwargs)
+        except StudentFault as fault:
+            if fault.kind in ENDS_THE_WORKER:
+                self.close()
+            raise StudentFailure(Failure(fault.kind, fault.sentence, fault.where, fault.detail)) from fault
+        except StudentProcessError as error:
+            raise GraderError(f"The student process failed: {error}") from error
+
+    def restart(self) -> None:
+        """The next call gets a fresh worker."""
+        self.close()
+
+    def time_left_s(self) -> float:
+        """Wall seconds before the run must end."""
+        return self._lab.deadline_s - time.monotonic()
+
+    def file(self, name: str) -> bytes | None:
+        """A checkpoint of the submission, if it is there."""
+        return self._lab.submission.data(name)
+
+    def close(self) -> None:
+        """Ends the worker; what the student's code printed is kept."""
+        if self._worker is not None:
+            worker, self._worker = self._worker, None
+            self._open_worker.close()
+            self.output += worker.output
+            self.notes.extend(worker.notes)
+
+    def _opened(self) -> Worker:
+        if self._lab.submission.text(f"{self._module}.py") is None:
+            raise StudentFailure(self._missing())
+        opening = self._lab.session().worker(self._module, driver=self._driver, seed=self._seed)
+        self._worker = self._open_worker.enter_context(opening)
+        return self._worker
+
+    def _missing(self) -> Failure:
+        name = f"{self._module}.py"
+        refused = [i for i in self._lab.submission.ignored if Path(i.name).name.lower() == name]
+        if refused:
+            return Failure("missing_file", f"{refused[0].name} could not be used: {refused[0].reason}.")
+        found = ", ".join(sorted(self._lab.submission.files)[:8]) or "no file that is graded"
+        return Failure(
+            "missing_file", f"{name} is not in the submission (found: {found}). Hand in a file of this name."
+        )
+
+    def _limit(self, limit_s: float | None) -> float:
+        wanted = limit_s if limit_s is not None else self._lab.rubric.limits.call_s
+        return max(0.5, min(wanted, self.time_left_s() / self._lab.session().speed))
+
+
+class Lab:
+    """The student process of one run, and what every bench shares."""
+
+    def __init__(
+        self,
+        submission: Submission,
+        rubric: Rubric,
+        options: Options,
+        deadline_s: float,
+        session: StudentSession | None,
+    ) -> None:
+        self.submission, self.rubric, self.options, self.deadline_s = submission, rubric, options, deadline_s
+        self._session = session
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, submission: Submission, rubric: Rubric, options: Options, deadline_s: float, *, needed: bool
+    ) -> Iterator[Lab]:
+        """A lab whose student process starts at once, beside the theory; none where no coding is asked or handed in."""
+        sources = {m: text for m in MODULES if (text := submission.text(f"{m}.py")) is not None}
+        if not needed or not sources:
+            yield cls(submission, rubric, options, deadline_s, None)
+            return
+        limits = Limits(
+            import_s=rubric.limits.import_s,
+            call_s=rubric.limits.call_s,
+            memory_bytes=rubric.limits.memory_mb * 1024 * 1024,
+        )
+        data = {p.name: p.read_bytes() for p in HELPER_DATA.glob("*.npz")}
+        with StudentSession(
+            {**submission.helpers(), **sources},
+            limits=limits,
+            data_files=data,
+            device=options.device,
+        ) as session:
+            yield cls(submission, rubric, options, deadline_s, session)
+
+    def session(self) -> StudentSession:
+        """The running student process."""
+        if self._session is None:
+            raise GraderError("There is no student process in this run.")
+        return self._session
+
+    @contextmanager
+    def bench(self, question: Question, check: Check) -> Iterator[CodingBench]:
+        """A bench for one question; its worker is gone when the block ends."""
+        bench = CodingBench(self, question, check)
+        try:
+            yield bench
+        finally:
+            bench.close()
+
+    def isolation(self) -> tuple[str, ...]:
+        """The layers that their own probes found active."""
+        return self._session.active_layers() if self._session is not None else ()
+
+    def notes(self) -> list[str]:
+        """What the session has to say about the machine."""
+        return list(self._session.notes) if self._session is not None else []

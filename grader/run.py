@@ -1,0 +1,202 @@
+"""One submission: plan, measure, judge. A result is reported after every check, so that a kill keeps what was earned."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from grader.checks.catalogue import find_check
+from grader.checks.registry import Check, Record, StudentFailure
+from grader.desk import Desk
+from grader.judge import JudgeSettings, judge, skipped
+from grader.lab import Lab
+from grader.model import WHOLE, Evidence, Failure, Question, QuestionResult, Report, Verdict
+from grader.rubric import Rubric
+from grader.scoring.tolerances import Tolerance
+from grader.submission import Submission
+from grader.tracks import choose_track
+
+log = logging.getLogger(__name__)
+
+COST_ORDER = {"instant": 0, "cheap": 1, "training": 2, "picture": 3}
+CLOSING_S = 15.0
+"""Wall seconds kept for judging and writing the report before the container's limit."""
+LEAST_S = {"instant": 0.5, "cheap": 5.0, "training": 20.0, "picture": 60.0}
+"""A check of this cost is not begun with less wall time left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one submission is graded."""
+
+    track: Literal["auto", "ddpm", "score"] = "auto"
+    only: tuple[str, ...] = ()
+    """Question numbers or their beginnings ('2', '2.4', '2.4.steps'); empty means all."""
+    quick: bool = False
+    device: str = "cpu"
+    deadline_s: float | None = None
+    """Wall seconds for the whole run; None takes the rubric's container limit."""
+    disabled_layers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a display is told: the question begun, or the results so far."""
+
+    done: int
+    total: int
+    current: str
+    report: Report
+
+
+Listener = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class _Run:
+    submission: Submission
+    rubric: Rubric
+    tolerances: Mapping[str, Tolerance]
+    options: Options
+    track: str
+    questions: tuple[Question, ...]
+    notes: list[str]
+    started: float = field(default_factory=time.monotonic)
+    results: dict[str, QuestionResult] = field(default_factory=dict)
+    isolation: tuple[str, ...] = ()
+
+    def report(self, *, complete: bool) -> Report:
+        waiting = "Not graded yet: the grader was stopped before it came to this question."
+        return Report(
+            title=self.rubric.title,
+            track=self.track,
+            origin=self.submission.origin,
+            digest=self.submission.digest,
+            results=tuple(
+                self.results.get(q.number)
+                or QuestionResult(q, skipped(q, waiting, ours=True), Evidence(q.check, failures={}))
+                for q in self.questions
+            ),
+            isolation=self.isolation,
+            notes=tuple(self.notes),
+            seconds=time.monotonic() - self.started,
+            complete=complete,
+        )
+
+    @property
+    def deadline_s(self) -> float:
+        limit = self.options.deadline_s or self.rubric.limits.container_minutes * 60
+        return self.started + limit - CLOSING_S
+
+
+def select(questions: Sequence[Question], only: Sequence[str]) -> tuple[Question, ...]:
+    """The questions whose number is, or begins with, one of `only`; all of them when it is empty."""
+    if not only:
+        return tuple(questions)
+    return tuple(q for q in questions if any(q.number == o or q.number.startswith(f"{o}.") for o in only))
+
+
+def grade(
+    submission: Submission,
+    rubric: Rubric,
+    tolerances: Mapping[str, Tolerance],
+    options: Options = Options(),
+    listener: Listener = lambda _: None,
+) -> Report:
+    """Grades one submission. Raises GraderError only when nothing at all can be graded."""
+    track, notes = choose_track(submission, rubric, options.track)
+    questions = select(rubric.for_track(track), options.only)
+    run = _Run(submission, rubric, tolerances, options, track, questions, [*notes, *_ignored(submission)])
+    checks = {q.number: find_check(q.check) for q in questions}
+    order = sorted(questions, key=lambda q: COST_ORDER[checks[q.number].cost])
+    needs_lab = any(checks[q.number].module for q in order)
+    desk = Desk(submission, rubric)
+    run.notes.extend(desk.notes)
+    listener(Progress(0, len(order), order[0].title if order else "", run.report(complete=False)))
+    with Lab.opened(submission, rubric, options, run.deadline_s, needed=needs_lab) as lab:
+        for done, question in enumerate(order):
+            partial = run.report(complete=False)
+            listener(Progress(done, len(order), f"{question.number} {question.title}", partial))
+            run.results[question.number] = _one(run, desk, lab, question, checks[question.number])
+            run.isolation = lab.isolation()
+            listener(Progress(done + 1, len(order), question.title, run.report(complete=False)))
+        run.notes.extend(n for n in lab.notes() if n not in run.notes)
+    report = run.report(complete=True)
+    listener(Progress(len(order), len(order), "", report))
+    return report
+
+
+def _ignored(submission: Submission) -> list[str]:
+    return [f"{item.name} was not used: {item.reason}." for item in submission.ignored]
+
+
+def _one(run: _Run, desk: Desk, lab: Lab, question: Question, check: Check) -> QuestionResult:
+    settings = JudgeSettings(question, run.rubric.policy, run.tolerances)
+    reason = _not_begun(run, question, check)
+    if reason is not None:
+        return QuestionResult(question, reason, Evidence(check.name))
+    evidence = measure(check, question, desk, lab)
+    return QuestionResult(question, judge(check, evidence, settings), evidence)
+
+
+def _not_begun(run: _Run, question: Question, check: Check) -> Verdict | None:
+    if run.options.quick and check.cost in ("training", "picture"):
+        return skipped(question, "Not measured: the quick mode leaves trainings out.", ours=True)
+    if run.deadline_s - time.monotonic() < LEAST_S[check.cost]:
+        why = "Not enough time was left in the grader's container. This is ours to fix, not yours; a person decides."
+        return skipped(question, why, ours=True)
+    failed = {r.question.check for r in run.results.values() if r.verdict.points == 0 and not r.verdict.awaiting}
+    missing = [name for name in check.needs if name in failed]
+    if missing:
+        return skipped(question, f"Not measured, because it needs {', '.join(missing)}, which failed.", ours=False)
+    return None
+
+
+def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
+    """Runs one check's measurement and writes down what it saw, whatever happens. Never raises."""
+    record = Record()
+    begun = time.perf_counter()
+    output = ""
+    try:
+        if check.module is None:
+            check.measure(desk.bench(question), record)
+        else:
+            with lab.bench(question, check) as bench:
+                try:
+                    check.measure(bench, record)
+                finally:
+                    output = bench.output
+                    for note in bench.notes:
+                        record.note(note)
+    except StudentFailure as fault:
+        record.failures[WHOLE] = fault.failure
+    except Exception as error:
+        log.exception("the check %s failed", check.name)
+        sentence = f"{type(error).__name__}: {error}"
+        record.failures[WHOLE] = Failure("grader", sentence, detail=traceback.format_exc())
+    return Evidence(
+        check=check.name,
+        facts=record.facts,
+        arrays=record.arrays,
+        failures=record.failures,
+        notes=tuple(dict.fromkeys(record.notes)),
+        output=output,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def full_marks(report: Report) -> bool:
+    """Whether the machine gave every point that it decides."""
+    return report.score == report.decided_max and report.decided_max > Fraction(0)
+
+
+def default_paths() -> tuple[Path, Path]:
+    """The rubric and the tolerances that ship with the grader."""
+    folder = Path(__file__).resolve().parent.parent / "reference"
+    return folder / "rubric.toml", folder / "tolerances.toml"
