@@ -1,4 +1,4 @@
-"""One submission: plan, measure, judge. A result is reported after every check, so that a kill keeps what was earned."""
+"""One submission: plan, measure, judge. Results are reported after every check: a kill keeps what was earned."""
 
 from __future__ import annotations
 

@@ -157,3 +157,24 @@ def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
         yield Undecided("Neither true nor false could be read in the answer: a person will read it.")
     elif seen.facts["verdict"] is not settings.question.expected:
         yield Lost("wrong_verdict", "The verdict is not right.")
+
+
+@check("theory.free_text", cost="instant")
+def free_text(bench: TheoryBench, record: Record) -> None:
+    """The explanation names the reason; a person reads it."""
+    from grader.theory.freetext import review_free_text
+
+    answer = _answer(bench)
+    if answer is None:
+        return
+    text = answer.reason if answer.verdict_text or answer.verdict is not None else answer.text
+    if text and text.strip():
+        record(**review_free_text(bench.item, text, bench.question.look_for).facts())
+
+
+@free_text.judge
+def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
+    if not seen.facts.get("text"):
+        yield Lost("no_answer", NO_ANSWER)
+    else:
+        yield Undecided("A person reads your explanation.")

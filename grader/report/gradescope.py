@@ -1,4 +1,4 @@
-"""A report as Gradescope's results.json. The metadata travel on gradescope-utils' decorators, applied from the rubric."""
+"""A report as Gradescope's results.json; metadata travel on gradescope-utils' decorators, applied from the rubric."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from grader.report.text import result_text, summary_text
 
 STATUS = {"passed": "passed", "partial": "failed", "failed": "failed"}
 """Gradescope knows passed and failed; what a person decides has neither."""
+
+
+MOST_DETAIL = 4000
+"""Characters of our own fault that are kept for the instructor."""
 
 
 def decorated(question: Question) -> Callable[[], None]:
@@ -91,6 +95,8 @@ def _test(result: QuestionResult) -> dict[str, Json]:
             "seconds": round(result.evidence.seconds, 3),
         },
     }
+    if verdict.outcome == "grader_error":
+        document["extra_data"]["grader_fault"] = " ".join(verdict.notes)[:MOST_DETAIL]
     if verdict.outcome in STATUS:
         document["status"] = STATUS[verdict.outcome]
     return document

@@ -71,5 +71,5 @@ def test_a_fault_of_the_grader_is_never_a_zero() -> None:
 def test_a_missing_policy_or_tolerance_is_our_error() -> None:
     with pytest.raises(GraderError, match="no policy 'other'"):
         SETTINGS.policy("other")
-    with pytest.raises(GraderError, match="has no 'gan.forward'"):
+    with pytest.raises(GraderError, match=r"has no 'gan\.forward'"):
         SETTINGS.tolerance("gan.forward")

@@ -46,10 +46,10 @@ def test_coding_questions_are_worth_what_the_handout_says(number: str, points: s
     ("old", "new", "line_text", "reason"),
     [
         ('points = "40"', 'points = "41"', 'points = "41"', "sum to 40"),
-        ('points = "1.5"', "points = 1.5", "points = 1.5", "Expected `str`".replace("`", "'")),
+        ('points = "1.5"', "points = 1.5", "points = 1.5", "Expected 'str'"),
         ('points = "1.5"', 'points = "one"', 'points = "one"', "decimal string"),
         ('check = "gan.dnet"', 'check = "gan.dnett"', 'check = "gan.dnett"', "no check called 'gan.dnett'"),
-        ('title = "DNet"', 'titel = "DNet"', "titel", "title"),
+        ('title = "DNet"', 'titel = "DNet"', "titel", "unknown field 'titel'"),
         ("expected = true", 'expected = "yes"', 'expected = "yes"', "bool"),
         ('number = "4.2"', 'number = "4.1"', 'number = "4.1"', "numbered 4.1"),
         ('parts = { mean = "1", variance = "1" }', 'parts = { mean = "1", variance = "2" }', "parts", "sum to"),
@@ -64,10 +64,9 @@ def test_an_error_is_refused_with_its_line(tmp_path: Path, old: str, new: str, l
     message = str(refused.value)
     assert str(path) in message
     assert reason in message
-    if line_text != "titel":
-        lines = path.read_text("utf-8").splitlines()
-        number = int(message.split("line ")[1].split(":")[0])
-        assert line_text in lines[number - 1]
+    lines = path.read_text("utf-8").splitlines()
+    number = int(message.split("line ")[1].split(":")[0])
+    assert line_text in lines[number - 1]
 
 
 def test_a_misspelled_visibility_is_refused(tmp_path: Path) -> None:
