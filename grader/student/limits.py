@@ -21,6 +21,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Resident memory of one worker, and its data segment (RLIMIT_DATA)."""
     processes: int = 64
     """Processes and threads of the student user, counted only after the user drop."""
+    cpu_s: int = 3600
+    """Processor time of one worker (the wall clock is what normally stops it)."""
     open_files: int = 128
     file_bytes: int = 64 * MIB
     """The largest single file (RLIMIT_FSIZE)."""

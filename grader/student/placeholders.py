@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+
 from grader.student.student_modules import StudentFinder
 
 

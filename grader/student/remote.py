@@ -19,6 +19,7 @@ import numpy as np
 
 from grader.student import wire
 from grader.student.faults import FAULT_KINDS, StudentFault, StudentProcessError
+from grader.student.layers import LAYERS, IsolationReport, LayerStatus
 from grader.student.limits import Limits
 from grader.student.zygote_client import WorkerEnd, ZygoteClient
 
@@ -98,6 +99,7 @@ class Worker:
         self.notes: list[str] = []
         """Sentences about the import: placeholders used, statements left out, files ignored."""
         self.end: WorkerEnd | None = None
+        self.layers: IsolationReport | None = None
 
     @property
     def output(self) -> str:
@@ -113,7 +115,7 @@ class Worker:
             raise StudentFault(known.kind, known.sentence, known.where, known.detail)
         first: StudentFault | None = None
         for _ in range(MAX_IMPORT_ATTEMPTS):
-            self._spawn()
+            self.spawn()
             body = {"module": module, "sources": dict(sources), "driver": driver, "seed": seed}
             try:
                 value = self._ask("import", {**body, "skip": memory.skip.get(key)}, self._limits.import_s)
@@ -173,7 +175,8 @@ class Worker:
 
     # process
 
-    def _spawn(self) -> None:
+    def spawn(self) -> None:
+        """Fork a worker and read its own report; it has imported nothing yet."""
         self._client.wait_ready()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         output_read, output_write = os.pipe()
@@ -189,9 +192,15 @@ class Worker:
             theirs.close()
             os.close(output_write)
             os.close(trace_write)
-        ready = self._receive("", time.monotonic() + self._limits.start_s)
+        try:
+            ready = self._receive("", time.monotonic() + self._limits.start_s)
+        except (StudentFault, wire.WireError, TimeoutError) as error:
+            complaint = self._client.complaint()
+            raise StudentProcessError(f"a worker did not start: {error} {complaint}") from None
         if ready.kind != "ready":
             raise StudentProcessError("a worker did not begin with its own report")
+        rows = ((name, *ready.body["layers"].get(name, ("absent", "only on Linux"))) for name in LAYERS)
+        self.layers = IsolationReport(tuple(LayerStatus(*row) for row in rows))
 
     # requests
 

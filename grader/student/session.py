@@ -11,9 +11,9 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any
 
 from grader.student.faults import StudentFault
+from grader.student.layers import IsolationReport, Layers
 from grader.student.limits import Limits
 from grader.student.remote import ImportMemory, Worker
 from grader.student.zygote_client import ZygoteClient
@@ -32,12 +32,14 @@ class StudentSession:
         *,
         limits: Limits | None = None,
         data_files: Mapping[str, bytes] | None = None,
+        isolation: Layers | None = None,
         device: str = "cpu",
     ) -> None:
         self.sources = dict(sources)
         self.limits = limits or Limits()
         self.device = device
-        self._client = ZygoteClient(self.limits, data_files or {})
+        self._client = ZygoteClient(self.limits, data_files or {}, isolation or Layers.from_environment())
+        self._report: IsolationReport | None = None
         self._memory = ImportMemory()
         self._open: set[Worker] = set()
         self._lock = threading.Lock()
@@ -69,6 +71,19 @@ class StudentSession:
         seconds = float(self._client.wait_ready()["workload_s"])
         return min(max(seconds / NOMINAL_WORKLOAD_S, 1.0), MAX_SPEED_FACTOR)
 
+    @property
+    def isolation(self) -> IsolationReport:
+        """Which layers are active, each by its own probe in a worker before any student code."""
+        if self._report is None:
+            probe = Worker(self._client, self.limits, 1.0)
+            try:
+                probe.spawn()
+                self._report = probe.layers
+            finally:
+                probe.close()
+        assert self._report is not None
+        return self._report
+
     @contextlib.contextmanager
     def worker(
         self, module: str, *, driver: str, seed: int, sources: Mapping[str, str] | None = None
@@ -86,6 +101,7 @@ class StudentSession:
             self._open.add(worker)
         try:
             worker.open(module, own, driver, seed, self._memory)
+            self._report = self._report or worker.layers
             yield worker
         finally:
             worker.close()

@@ -6,17 +6,18 @@ It knows no expected value, no tolerance and no secret: what it returns is only 
 from __future__ import annotations
 
 import faulthandler
-import gc
+import fcntl
 import inspect
 import math
 import os
 import random
+import secrets
+import signal
 import socket
 import struct
 import sys
 import traceback
 import types
-import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -250,24 +251,43 @@ def _describe_module(student: types.ModuleType) -> dict[str, Any]:
     return {"functions": functions, "classes": classes}
 
 
-def run(channel_fd: int, output_fd: int, trace_fd: int, boot: dict[str, Any], data: dict[str, bytes]) -> NoReturn:
-    """The whole life of a worker, from just after the fork; never returns."""
-    try:
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.dup2(output_fd, 1)
-        os.dup2(output_fd, 2)
-        sys.stdin = open(0, closefd=False)
-        sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)
-        sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
-        faulthandler.enable(trace_fd, all_threads=False)
-        import signal
+def keep_only(fds: list[int]) -> tuple[int, int, int]:
+    """Move the channel, output and trace descriptors to unguessable numbers and close every other one."""
+    low = 100 + secrets.randbelow(700)
+    moved = []
+    for fd in fds:
+        moved.append(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, low))
+        low = moved[-1] + 1 + secrets.randbelow(40)
+    previous = 2
+    for fd in sorted(moved):
+        os.closerange(previous + 1, fd)
+        previous = fd
+    os.closerange(previous + 1, 1 << 16)
+    return moved[0], moved[1], moved[2]
 
-        faulthandler.register(signal.SIGUSR1, trace_fd, all_threads=False)
+
+def run(
+    channel_fd: int,
+    output_fd: int,
+    trace_fd: int,
+    boot: dict[str, Any],
+    data: dict[str, bytes],
+    layers: dict[str, tuple[str, str]],
+    uid: int | None,
+) -> NoReturn:
+    """The rest of a worker's life, from inside its layers; never returns."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output_fd, 1)
+    os.dup2(output_fd, 2)
+    os.close(output_fd)
+    sys.stdin = open(0, closefd=False)
+    sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    faulthandler.enable(trace_fd, all_threads=False)
+    faulthandler.register(signal.SIGUSR1, trace_fd, all_threads=False)
+    try:
         channel = Channel(channel_fd, boot["limits"]["request_bytes"])
-        channel.write(wire.Reply("", "ready", {}))
-        warnings.simplefilter("default")
-        gc.unfreeze()
+        channel.write(wire.Reply("", "ready", {"layers": {k: list(v) for k, v in layers.items()}, "uid": uid}))
         Worker(channel, data).serve()
     except BaseException:
         traceback.print_exc()

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import sysconfig
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from grader.student import wire
 from grader.student.faults import StudentProcessError
+from grader.student.layers import Layers
 from grader.student.limits import Limits
+from grader.student.plan import Plan
 
-PACKAGE_DIR = Path(__file__).resolve().parent
 EVENT_BYTES = 1 << 20
 SPAWN_ATTEMPTS = 3
 
@@ -39,9 +40,11 @@ class WorkerEnd:
 class ZygoteClient:
     """One zygote process and the thread that listens to it. `generation` grows with every respawn."""
 
-    def __init__(self, limits: Limits, data_files: Mapping[str, bytes]) -> None:
+    def __init__(self, limits: Limits, data_files: Mapping[str, bytes], layers: Layers) -> None:
         self._limits = limits
         self._data_files = dict(data_files)
+        self._layers = layers
+        self._folder: str | None = None
         self._changed = threading.Condition()
         self._send_lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,6 +54,7 @@ class ZygoteClient:
         self._ends: dict[int, WorkerEnd] = {}
         self._active: set[int] = set()
         self._next_key = 0
+        self._errors = b""
         self.generation = 0
 
     # life
@@ -58,15 +62,14 @@ class ZygoteClient:
     def start(self) -> None:
         """Exec the zygote and return at once; `wait_ready` waits for it."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        site = [p for p in dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
-        fd = theirs.fileno()
-        command = [sys.executable, "-I", "-S", "-B", str(PACKAGE_DIR / "zygote.py"), str(fd), str(PACKAGE_DIR), *site]
+        folder = self._make_folder()
+        plan = Plan.make(folder, sorted(self._layers.off))
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         environment = {**threads, "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "MPLBACKEND": "Agg"}
         process = subprocess.Popen(
-            command,
+            plan.command(theirs.fileno()),
             env=environment,
-            pass_fds=[fd],
+            pass_fds=[theirs.fileno()],
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -78,6 +81,7 @@ class ZygoteClient:
             self.generation += 1
             self._process, self._control, self._ready = process, ours, None
             self._active.clear()
+        threading.Thread(target=self._collect_errors, args=(process,), daemon=True).start()
         threading.Thread(target=self._listen, args=(process, ours, self.generation), daemon=True).start()
         self._send(wire.Order("data", 0, self._data_files))
 
@@ -97,10 +101,22 @@ class ZygoteClient:
             process.wait()
             if process.stderr is not None:
                 process.stderr.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _make_folder(self) -> str:
+        """The session's own temporary folder: a mount point, and scratch folders where there are no mounts."""
+        self._folder = folder = tempfile.mkdtemp(prefix="grader-session-")
+        os.chmod(folder, 0o711)
+        for name in ("root", "scratch"):
+            os.mkdir(os.path.join(folder, name), 0o711)
+            os.chmod(os.path.join(folder, name), 0o711)
+        return folder
 
     def wait_ready(self) -> dict[str, Any]:
         """What the zygote said of itself once warm. Raises `StudentProcessError` after `SPAWN_ATTEMPTS` deaths."""
-        for attempt in range(SPAWN_ATTEMPTS):
+        for _ in range(SPAWN_ATTEMPTS):
             if not self.alive():
                 self.close()
                 self.start()
@@ -110,7 +126,7 @@ class ZygoteClient:
                 )
                 if self._ready is not None and self._is_running():
                     return self._ready
-            complaint = self._complaint()
+            complaint = self.complaint() or "no message"
             self.close()
         raise StudentProcessError(f"the student process did not start in {SPAWN_ATTEMPTS} attempts: {complaint}")
 
@@ -125,13 +141,17 @@ class ZygoteClient:
     def _is_running(self) -> bool:
         return self._process is not None and self._control is not None and self._process.poll() is None
 
-    def _complaint(self) -> str:
-        process = self._process
-        if process is None or process.stderr is None:
-            return "no message"
-        process.kill()
-        text = process.stderr.read().decode("utf-8", "replace").strip()
-        return text[-2000:] or f"no message, exit status {process.wait()}"
+    def complaint(self) -> str:
+        """The last lines that the zygote wrote on its standard error."""
+        with self._changed:
+            return bytes(self._errors).decode("utf-8", "replace").strip()[-2000:]
+
+    def _collect_errors(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None
+        with contextlib.suppress(OSError, ValueError):
+            while data := os.read(process.stderr.fileno(), 1 << 14):
+                with self._changed:
+                    self._errors = (self._errors + data)[-(1 << 14) :]
 
     # orders
 
