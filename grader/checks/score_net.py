@@ -1,0 +1,209 @@
+"""5.1 ScoreNet: layers by identity, outputs with planted weights, σ in its three forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
+from grader.checks.score_net_planted import (
+    ACTIVATIONS,
+    MISTAKES,
+    difference,
+    draw_weights,
+    mistaken_scores,
+    reference_scores,
+)
+from grader.model import Evidence, Finding, Json, Lost, Note
+
+WIDTH, LAYERS = 128, 8
+FORMS = {"column": "shape (N, 1)", "scalar": "0-dim tensor", "number": "float"}
+
+
+def sound(seen: Mapping[str, Any]) -> bool:
+    """Whether the layers found chain from 3 inputs to 2 outputs, so that the reference can be given their weights."""
+    calls, layers = seen["calls"], seen["layers"]
+    widths = {layers[i][1] for i in calls[:-1]}
+    chain = all(layers[a][1] == layers[b][0] for a, b in pairwise(calls))
+    return len(calls) >= 2 and chain and layers[calls[0]][0] == 3 and layers[calls[-1]][1] == 2 and len(widths) == 1
+
+
+def functional_layers(shapes: list[list[int]]) -> tuple[list[list[int]], list[int]] | None:
+    """Layers (in, out) of a network written with bare parameters, one matrix and one vector each, in their order."""
+    matrices, vectors = [s for s in shapes if len(s) == 2], [s for s in shapes if len(s) == 1]
+    if len(matrices) != len(vectors) or len(matrices) + len(vectors) != len(shapes) or not matrices:
+        return None
+    turned = matrices[0][0] == 3 and matrices[0][1] != 3
+    layers = [[m[0], m[1]] if turned else [m[1], m[0]] for m in matrices]
+    return layers, list(range(len(layers)))
+
+
+@check("score.score_net", module="hw5_diffusion", driver="score")
+def score_net(bench: Bench, record: Record) -> None:
+    """ScoreNet has the handout's layers and computes the handout's function of (x, σ)"""
+    seen = bench.call("describe_net", {})
+    if not seen["calls"]:
+        bare = functional_layers(seen["parameter_shapes"])
+        if bare:
+            seen["layers"], seen["calls"] = bare
+            seen["others"], seen["registered"] = [], True
+    record(net=seen)
+    if not seen["calls"] or not seen["registered"] or not seen["biases"] or not sound(seen):
+        return
+    calls, n = seen["calls"], 24
+    weights, biases = draw_weights(seen["layers"], bench.rng)
+    weights = [w.astype(np.float32).astype(np.float64) for w in weights]
+    biases = [b.astype(np.float32).astype(np.float64) for b in biases]
+    x = bench.rng.normal(size=(n, 2)).astype(np.float32).astype(np.float64)
+    sigma = np.exp(bench.rng.uniform(np.log(0.05), np.log(2.0), size=(n, 1))).astype(np.float32).astype(np.float64)
+    planted = ([w.astype(np.float32) for w in weights], [b.astype(np.float32) for b in biases])
+
+    forms: dict[str, Json] = {}
+    for form in FORMS:
+        levels = sigma if form == "column" else np.full((n, 1), sigma[0, 0])
+        given = {"column": sigma.astype(np.float32), "scalar": np.float32(sigma[0, 0]), "number": float(sigma[0, 0])}
+        argument = np.array(given[form], dtype=np.float32) if form != "number" else given[form]
+        try:
+            found = bench.call("planted_outputs", *planted, x.astype(np.float32), argument)
+        except StudentFailure as fault:
+            forms[form] = {"error": None, "sentence": fault.failure.sentence, "where": fault.failure.where}
+            continue
+        wanted = reference_scores(weights, biases, calls, x, levels)
+        wrong = mistaken_scores(weights, biases, calls, x, levels)
+        errors = {name: difference(found, value, levels) for name, value in wrong.items()}
+        errors = {name: e for name, e in errors.items() if np.isfinite(e)}
+        closest = min(errors, key=lambda name: errors[name]) if errors else ""
+        forms[form] = {
+            "error": _number(difference(found, wanted, levels)),
+            "shape": list(np.shape(found)),
+            "closest": closest,
+            "closest_error": errors.get(closest),
+        }
+    one = bench.call("planted_outputs", *planted, x[:1].astype(np.float32), sigma[:1].astype(np.float32))
+    forms["one"] = {
+        "error": _number(difference(one, reference_scores(weights, biases, calls, x[:1], sigma[:1]), sigma[:1]))
+    }
+    record(forms=forms)
+    try:
+        other = bench.call("describe_net", {"n_layers": 5, "latent_dim": 32})
+        record(other={"calls": len(other["calls"]), "width": other["layers"][0][1] if other["layers"] else None})
+    except StudentFailure:
+        record(other=None)
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _structure(net: Mapping[str, Any]) -> Iterator[Lost]:
+    """Faults of the layers after which the function is not compared."""
+    calls, layers = net["calls"], net["layers"]
+    if not calls:
+        yield Lost("no_linear_layers", "No linear layers were found in ScoreNet's forward pass.")
+    elif not net["registered"]:
+        yield Lost(
+            "layers_not_registered",
+            "Some layers are not registered in ScoreNet (a plain Python list hides them): the optimizer never sees "
+            "their parameters. nn.ModuleList or nn.Sequential registers them.",
+        )
+    elif not net["biases"]:
+        yield Lost("no_biases", "Some linear layers have no bias; the handout's layers have one.")
+    elif layers[calls[0]][0] != 3:
+        found = layers[calls[0]][0]
+        why = "σ is not among its inputs" if found == 2 else "the handout's input is (x, σ)"
+        yield Lost("input_width", f"The first layer has {found} inputs, expected 3: {why}.")
+    elif layers[calls[-1]][1] != 2:
+        yield Lost("output_width", f"The last layer has {layers[calls[-1]][1]} outputs, expected 2.")
+    elif not sound(net):
+        yield Lost("layers_do_not_chain", "The widths of the hidden layers are not the same throughout.")
+
+
+@score_net.judge
+def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
+    net = seen.facts["net"]
+    structure = list(_structure(net))
+    yield from structure
+    if structure:
+        return
+    calls, layers, forms = net["calls"], net["layers"], seen.facts["forms"]
+    width, distinct = layers[calls[0]][1], len(set(calls))
+    wrong = list(_function(forms, settings))
+    yield from wrong
+    if net["others"]:
+        named = ", ".join(net["others"])
+        yield Lost(
+            "extra_component", f"ScoreNet has other components with parameters ({named}); expected only linear layers."
+        )
+    if width != WIDTH:
+        yield Lost("width", f"The hidden layers are {width} wide by default, expected {WIDTH} (latent_dim=128).")
+    if net["reached_by_gradient"] == 0:
+        yield Lost("no_gradient", "No gradient reaches ScoreNet's parameters (no_grad, detach or .data in forward?).")
+    count = len(calls)
+    if distinct < count:
+        credit = Fraction(str(settings.policy("shared_layers_credit")))
+        yield Lost(
+            "shared_layers",
+            f"Hidden layers are the same object: the forward pass calls {count} linear layers, but only {distinct} are "
+            f"different ({net['distinct_numbers']:,} parameters). [layer] * k repeats one layer; build each anew.",
+            fraction=1 - credit,
+        )
+    if count == LAYERS + 1:
+        credit = Fraction(str(settings.policy("nine_layers_credit")))
+        yield Lost(
+            "nine_layers",
+            f"ScoreNet has {count} linear layers, expected {LAYERS} in all: n_layers counts every linear layer, "
+            "the first and the last among them.",
+            fraction=1 - credit,
+        )
+    elif count != LAYERS:
+        yield Lost("layer_count", f"ScoreNet has {count} linear layers, expected {LAYERS} in all.")
+    if net["unused"]:
+        yield Lost("unused_layers", f"{net['unused']} linear layers of ScoreNet are never used in its forward pass.")
+    other = seen.facts.get("other")
+    if not wrong and (other is None or other["calls"] != count - LAYERS + 5 or other["width"] != 32):
+        yield Note("n_layers and latent_dim other than the defaults don't change ScoreNet as their names promise.")
+
+
+def _function(forms: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
+    """What the planted outputs say of the function, and of σ's three forms."""
+    right = [f for f in FORMS if settings.within("score.net_output", forms[f]["error"])]
+    first = next((f for f in FORMS if forms[f].get("closest")), None)
+    if not right:
+        name = forms[first]["closest"] if first else ""
+        named = first is not None and settings.within("score.net_output", forms[first]["closest_error"])
+        if named and name == "sigma_first":
+            yield Note("The input is (σ, x), the handout's order is (x, σ); this costs nothing.")
+        elif named and name.startswith("activation:"):
+            label = ACTIVATIONS[name.removeprefix("activation:")][1]
+            yield Lost("activation", f"Between the layers there is {label}; the handout has Softplus there.")
+        elif named:
+            yield Lost(name, MISTAKES[name])
+        elif first is None and "sentence" in forms["column"]:
+            where = forms["column"]["where"]
+            yield Lost("exception", f"{forms['column']['sentence']}" + (f" ({where})" if where else ""))
+        else:
+            shape = next((forms[f]["shape"] for f in FORMS if "shape" in forms[f]), None)
+            if shape is not None and shape != [24, 2]:
+                yield Lost("output_shape", f"ScoreNet returned shape {tuple(shape)} for 24 points, expected (24, 2).")
+            else:
+                yield Lost(
+                    "unnamed", "With given weights, ScoreNet's output differs from the handout's function of (x, σ)."
+                )
+        return
+    missing = [f for f in FORMS if f not in right]
+    if missing:
+        credit = Fraction(str(settings.policy("sigma_form_credit")))
+        form = missing[0]
+        why = forms[form].get("sentence") or "the output is another than for the same σ in the other forms"
+        yield Lost(
+            f"sigma_as_{form}",
+            f"ScoreNet is right for some forms of sigmas, but not for a {FORMS[form]}: {why}. The handout allows a "
+            "float, a 0-dim tensor or shape (N, 1).",
+            fraction=1 - credit,
+        )
+    elif not settings.within("score.net_output", forms["one"]["error"]):
+        yield Lost("one_point", "ScoreNet is wrong for a single point: x of shape (1, 2), sigmas of shape (1, 1).")
