@@ -27,6 +27,22 @@ DRIVERS = Path(__file__).resolve().parent / "checks" / "drivers"
 HELPER_DATA = Path(__file__).resolve().parent.parent / "reference" / "data"
 
 
+def sources_of(submission: Submission) -> dict[str, str]:
+    """The graded modules that are there, by module name."""
+    return {m: text for m in MODULES if (text := submission.text(f"{m}.py")) is not None}
+
+
+def new_session(rubric: Rubric, options: Options) -> StudentSession:
+    """A student process with the rubric's limits; it holds no submission until a worker is opened."""
+    limits = Limits(
+        import_s=rubric.limits.import_s,
+        call_s=rubric.limits.call_s,
+        memory_bytes=rubric.limits.memory_mb * 1024 * 1024,
+    )
+    data = {p.name: p.read_bytes() for p in HELPER_DATA.glob("*.npz")}
+    return StudentSession({}, limits=limits, data_files=data, device=options.device)
+
+
 class CodingBench:
     """One question's way into the student process; a worker lives as long as the question, or until it dies."""
 
@@ -81,7 +97,9 @@ class CodingBench:
     def _opened(self) -> Worker:
         if self._lab.submission.text(f"{self._module}.py") is None:
             raise StudentFailure(self._missing())
-        opening = self._lab.session().worker(self._module, driver=self._driver, seed=self._seed)
+        opening = self._lab.session().worker(
+            self._module, driver=self._driver, seed=self._seed, sources=self._lab.sources
+        )
         self._worker = self._open_worker.enter_context(opening)
         return self._worker
 
@@ -112,31 +130,32 @@ class Lab:
         session: StudentSession | None,
     ) -> None:
         self.submission, self.rubric, self.options, self.deadline_s = submission, rubric, options, deadline_s
+        self.sources = {**submission.helpers(), **sources_of(submission)}
         self._session = session
 
     @classmethod
     @contextmanager
     def opened(
-        cls, submission: Submission, rubric: Rubric, options: Options, deadline_s: float, *, needed: bool
+        cls,
+        submission: Submission,
+        rubric: Rubric,
+        options: Options,
+        deadline_s: float,
+        *,
+        needed: bool,
+        session: StudentSession | None = None,
     ) -> Iterator[Lab]:
-        """A lab whose student process starts at once, beside the theory; none where no coding is asked or handed in."""
-        sources = {m: text for m in MODULES if (text := submission.text(f"{m}.py")) is not None}
-        if not needed or not sources:
+        """A lab whose student process starts at once, beside the theory; none where no coding is asked or handed in.
+
+        A caller who grades many submissions gives a running session, which stays open.
+        """
+        if not needed or not sources_of(submission):
             yield cls(submission, rubric, options, deadline_s, None)
-            return
-        limits = Limits(
-            import_s=rubric.limits.import_s,
-            call_s=rubric.limits.call_s,
-            memory_bytes=rubric.limits.memory_mb * 1024 * 1024,
-        )
-        data = {p.name: p.read_bytes() for p in HELPER_DATA.glob("*.npz")}
-        with StudentSession(
-            {**submission.helpers(), **sources},
-            limits=limits,
-            data_files=data,
-            device=options.device,
-        ) as session:
+        elif session is not None:
             yield cls(submission, rubric, options, deadline_s, session)
+        else:
+            with new_session(rubric, options) as own:
+                yield cls(submission, rubric, options, deadline_s, own)
 
     def session(self) -> StudentSession:
         """The running student process."""

@@ -19,6 +19,7 @@ from grader.lab import Lab
 from grader.model import WHOLE, Evidence, Failure, Question, QuestionResult, Report, Verdict
 from grader.rubric import Rubric
 from grader.scoring.tolerances import Tolerance
+from grader.student import StudentSession
 from grader.submission import Submission
 from grader.tracks import choose_track
 
@@ -108,8 +109,12 @@ def grade(
     tolerances: Mapping[str, Tolerance],
     options: Options = Options(),
     listener: Listener = lambda _: None,
+    session: StudentSession | None = None,
 ) -> Report:
-    """Grades one submission. Raises GraderError only when nothing at all can be graded."""
+    """Grades one submission, in a running student process where one is given.
+
+    Raises GraderError only when nothing at all can be graded.
+    """
     track, notes = choose_track(submission, rubric, options.track)
     questions = select(rubric.for_track(track), options.only)
     run = _Run(submission, rubric, tolerances, options, track, questions, [*notes, *_ignored(submission)])
@@ -119,7 +124,7 @@ def grade(
     desk = Desk(submission, rubric)
     run.notes.extend(desk.notes)
     listener(Progress(0, len(order), order[0].title if order else "", run.report(complete=False)))
-    with Lab.opened(submission, rubric, options, run.deadline_s, needed=needs_lab) as lab:
+    with Lab.opened(submission, rubric, options, run.deadline_s, needed=needs_lab, session=session) as lab:
         for done, question in enumerate(order):
             partial = run.report(complete=False)
             listener(Progress(done, len(order), f"{question.number} {question.title}", partial))
