@@ -1,4 +1,4 @@
-"""Figures from the arrays of evidence: a grid of digits, a scatter, a score field, a trajectory, a curve. PNG by Pillow.
+"""Figures from the arrays of evidence: digits, a scatter, a score field, a trajectory, a curve. PNG by Pillow.
 
 An array is drawn when its name is `picture.KIND` or `picture.KIND.CAPTION`, for example `picture.samples.step_400`:
 
@@ -107,20 +107,20 @@ def _thin(rows: Points, most: int) -> Points:
 
 
 def _digits(images: Points, caption: str) -> Figure:
-    images = images[:MOST_DIGITS]
+    images = np.nan_to_num(images[:MOST_DIGITS])
     columns = min(8, len(images))
     rows = -(-len(images) // columns)
     scale, gap = 2, 4
     cell = 28 * scale + gap
     sheet = Image.new("L", (columns * cell + gap, rows * cell + gap), 255)
-    pixels = np.clip(np.nan_to_num(images), 0, 1) * 255
+    pixels = np.clip(images, 0, 1) * 255
     for i, image in enumerate(pixels.astype(np.uint8)):
         tile = Image.fromarray(image).resize((28 * scale, 28 * scale), Image.Resampling.NEAREST)
         sheet.paste(tile, (gap + i % columns * cell, gap + i // columns * cell))
     blank = float((images.max(axis=(1, 2)) < 0.5).mean())
     spread = float(images.std(axis=0).mean())
     kind = "blank" if blank > 0.5 else "all alike" if spread < 0.01 and len(images) > 1 else "of varied shape"
-    alt = f"{len(images)} generated images of 28 by 28 pixels, {kind}; mean brightness {np.nanmean(images):.2f}"
+    alt = f"{len(images)} generated images of 28 by 28 pixels, {kind}; mean brightness {images.mean():.2f}"
     return _figure(sheet, caption or "images from your generator", alt)
 
 

@@ -53,7 +53,7 @@ def mathml(latex: str, *, block: bool = False) -> Markup | None:
 
 
 def formula(text: str, *, block: bool = False) -> Markup:
-    """A formula typeset where that is possible, else its characters in a <code> element. `$` and `\\[` are taken off."""
+    """A formula typeset where that is possible, else its characters in <code>. `$` and `\\[` are taken off."""
     bare = re.sub(r"^\s*(\$\$?|\\\[|\\\()|(\$\$?|\\\]|\\\))\s*$", "", text.strip())
     typeset = mathml(bare, block=block) if "\\" in bare else None
     return typeset if typeset is not None else Markup('<code class="formula">{}</code>').format(text)
