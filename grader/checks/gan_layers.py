@@ -1,0 +1,275 @@
+"""DNet and GNet: the table of layers by parameters, then the outputs for planted weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from grader.checks import compare
+from grader.checks.compare import Case
+from grader.checks.gan_networks import DNET, GNET, Deviation, dnet_output, gnet_output, nearest_deviation
+from grader.checks.gan_table import judge_table, match_by_shape
+from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
+from grader.model import Array, Evidence, Finding, Json, Lost, Note
+
+ZDIMS = (5, 16, 23, 37, 48)
+"""zdim is drawn from these, so that a fixed 64 shows."""
+
+
+@check("gan.dnet", module="hw5_gan", driver="gan")
+def dnet(bench: Bench, record: Record) -> None:
+    """DNet has the layers of the table, with 593 parameters, and returns one logit for each image"""
+    _measure(bench, record, "DNet", 0)
+
+
+@check("gan.gnet", module="hw5_gan", driver="gan")
+def gnet(bench: Bench, record: Record) -> None:
+    """GNet has the layers of the table for any zdim and turns latents into images with pixels in (0, 1)"""
+    _measure(bench, record, "GNet", int(bench.rng.choice(ZDIMS)))
+
+
+def _measure(bench: Bench, record: Record, which: str, zdim: int) -> None:
+    layout = bench.call("network_layout", which, zdim)
+    table = _table(which, zdim)
+    record(which=which, zdim=zdim, layout=layout, table=table)
+    rows = layout["parameters"]
+    order = match_by_shape([row["shape"] for row in rows], table)
+    if order is None or len({row["storage"] for row in rows}) != len(rows):
+        return
+    weights, cases = _draw(bench.rng, which, zdim, table)
+    planted = [weights[i].astype(np.float32) for i in order]
+    seen: list[dict[str, Json]] = []
+    first: StudentFailure | None = None
+    for case in cases:
+        try:
+            reply = bench.call("network_outputs", which, planted, [case.args[0]], zdim=zdim)
+        except StudentFailure as failure:
+            if failure.failure.kind in compare.FATAL:
+                raise
+            first = first or failure
+            seen.append(compare.failed_case(case, failure))
+            continue
+        for mode, outputs in reply.items():
+            facts = compare.facts_of(case, outputs[0], type(outputs[0]).__name__)
+            if mode == "eval":
+                facts["label"] += ", after eval()"
+            seen.append(facts)
+    if first is not None and all(c["failure"] is not None for c in seen):
+        raise first
+    record(cases=seen, order=order == sorted(order))
+    _name_deviation(bench, record, which, weights, planted, cases, zdim)
+    _measure_gradient(bench, record, which, weights, planted, order, cases, zdim)
+
+
+def _table(which: str, zdim: int) -> list[list[int]]:
+    from reference import gan as reference
+
+    net = reference.DNet() if which == "DNet" else reference.GNet(zdim)
+    return [list(p.shape) for p in net.parameters()]
+
+
+def _draw(
+    rng: np.random.Generator, which: str, zdim: int, table: Sequence[Sequence[int]]
+) -> tuple[list[Array], list[Case]]:
+    """Weights and inputs for which every known deviation changes the output visibly."""
+    for _ in range(compare.REDRAWS):
+        weights = _weights(rng, which, table)
+        cases = [
+            Case(label, [x], _expected(which, zdim, weights, x)) for label, x in _inputs(rng, which, zdim).items()
+        ]
+        if _separated(which, weights, cases[0]):
+            break
+    return weights, cases
+
+
+def _weights(rng: np.random.Generator, which: str, table: Sequence[Sequence[int]]) -> list[Array]:
+    """Random weights that neither die nor saturate: hidden values of a few units, GNet's pixels all over (0, 1)."""
+    weights: list[Array] = []
+    for i, shape in enumerate(table):
+        last = i >= len(table) - 2
+        if len(shape) == 1:
+            values = rng.normal(0, 0.4, shape)
+        else:
+            gain = (1.0 if which == "DNet" else 0.5) if last else 2.2
+            values = rng.normal(0, gain / np.sqrt(np.prod(shape[1:])), shape)
+        weights.append(values.astype(np.float32).astype(np.float64))
+    return weights
+
+
+def _inputs(rng: np.random.Generator, which: str, zdim: int) -> dict[str, Array]:
+    if which == "GNet":
+        inputs = {
+            "a batch of 5": rng.uniform(-1, 1, (5, zdim)),
+            "a batch of 1": rng.uniform(-1, 1, (1, zdim)),
+            "corners of the cube": np.sign(rng.normal(size=(3, zdim))),
+        }
+    else:
+        inputs = {
+            "a batch of 7": rng.uniform(0, 1, (7, 1, 28, 28)),
+            "a batch of 1": rng.uniform(0, 1, (1, 1, 28, 28)),
+            "stripes, edges and single pixels": _structured(rng),
+        }
+    return {label: x.astype(np.float32) for label, x in inputs.items()}
+
+
+def _structured(rng: np.random.Generator) -> Array:
+    """Images that show padding, pooling and orientation: one pixel, a bar, a frame, a checkerboard, black, white."""
+    images = np.zeros((7, 1, 28, 28))
+    images[0, 0, rng.integers(28), rng.integers(28)] = 1
+    images[1, 0, :, rng.integers(28)] = 1
+    images[2, 0, rng.integers(28), :] = 1
+    images[3, 0, [0, -1], :] = images[3, 0, :, [0, -1]] = 1
+    images[4, 0] = np.indices((28, 28)).sum(0) % 2
+    images[6, 0] = 1
+    return images
+
+
+def _expected(which: str, zdim: int, weights: Sequence[Array], x: Array) -> Array:
+    import torch
+
+    from reference import gan as reference
+
+    net = (reference.DNet() if which == "DNet" else reference.GNet(zdim)).double()
+    with torch.no_grad():
+        for p, w in zip(net.parameters(), weights, strict=True):
+            p.copy_(torch.from_numpy(w))
+        expected: Array = net(torch.from_numpy(x.astype(np.float64))).numpy()
+    return expected
+
+
+def _separated(which: str, weights: Sequence[Array], case: Case) -> bool:
+    import torch
+
+    tensors, x = [torch.from_numpy(w) for w in weights], torch.from_numpy(case.args[0].astype(np.float64))
+    forward, deviations = (dnet_output, DNET) if which == "DNet" else (gnet_output, GNET)
+    with torch.no_grad():
+        for deviation in deviations:
+            error = compare.relative_error(forward(tensors, x, deviation.options).numpy(), case.expected)
+            if error is not None and error < compare.SEPARATION:
+                return False
+    return True
+
+
+def _name_deviation(
+    bench: Bench,
+    record: Record,
+    which: str,
+    weights: Sequence[Array],
+    planted: Sequence[Array],
+    cases: Sequence[Case],
+    zdim: int,
+) -> None:
+    """Compares the outputs for the first batch with those of every known mistake; only where they are not right."""
+    facts = record.facts["cases"][0]
+    error = facts["error_reshaped"]
+    if facts["shape"] is None or not facts["finite"] or facts["shape"][:1] != facts["expected_shape"][:1]:
+        return
+    if error is not None and error < 1e-6:
+        return
+    found = bench.call("network_outputs", which, list(planted), [cases[0].args[0]], zdim=zdim, modes=["train"])
+    first = found["train"][0]
+    if first.size == cases[0].expected.size:
+        name, distance, _ = nearest_deviation(which, weights, cases[0].args[0], first.reshape(cases[0].expected.shape))
+        again = compare.relative_error(first, cases[0].expected)
+        record(deviation=name, deviation_error=distance, repeats=bool(again == facts["error"]))
+
+
+def _measure_gradient(
+    bench: Bench,
+    record: Record,
+    which: str,
+    weights: Sequence[Array],
+    planted: Sequence[Array],
+    order: Sequence[int],
+    cases: Sequence[Case],
+    zdim: int,
+) -> None:
+    """Whether the output's gradient reaches every parameter."""
+    import torch
+
+    from reference import gan as reference
+
+    case = cases[0]
+    cotangent = bench.rng.normal(size=case.expected.shape).astype(np.float32)
+    if record.facts["cases"][0]["shape"] != list(case.expected.shape):
+        return
+    found = bench.call("network_gradients", which, list(planted), case.args[0], cotangent, zdim=zdim)
+    net = (reference.DNet() if which == "DNet" else reference.GNet(zdim)).double()
+    with torch.no_grad():
+        for p, w in zip(net.parameters(), weights, strict=True):
+            p.copy_(torch.from_numpy(w))
+    output = net(torch.from_numpy(case.args[0].astype(np.float64)))
+    (output * torch.from_numpy(cotangent.astype(np.float64))).sum().backward()
+    wanted = [p.grad.numpy() for p in net.parameters() if p.grad is not None]
+    names = [row["name"] for row in record.facts["layout"]["parameters"]]
+    lost = [n for n, g, i in zip(names, found, order, strict=True) if wanted[i].any() and (g is None or not g.any())]
+    errors = [
+        compare.relative_error(g, wanted[i]) for g, i in zip(found, order, strict=True) if g is not None
+    ]
+    record(without_gradient=lost, gradient_error=None if None in errors else max(errors, default=None))  # type: ignore[type-var]
+
+
+def _judge(seen: Evidence, settings: Settings) -> Iterator[Finding]:
+    facts = seen.facts
+    if not facts:
+        return
+    structural = judge_table(facts)
+    if structural is not None:
+        yield structural
+        return
+    if "cases" not in facts:
+        return
+
+    def within(error: float | None) -> bool:
+        return settings.within("gan.forward", error)
+
+    catalogue = DNET if facts["which"] == "DNet" else GNET
+    diagnosis = compare.diagnose(facts["cases"], within, {}, facts["which"])
+    if diagnosis is not None:
+        name, error = facts.get("deviation"), facts.get("deviation_error")
+        if diagnosis.mistake == "unnamed":
+            extra = _random_or_normalising(facts)
+            if extra is not None:
+                yield extra
+                return
+            if name is not None and settings.within("gan.forward", error):
+                yield Lost(name.split("+")[0], f"{facts['which']}: {_sentence(name, catalogue)}.")
+                return
+        yield Lost(diagnosis.mistake, diagnosis.sentence)
+        return
+    if facts.get("without_gradient"):
+        names = ", ".join(facts["without_gradient"][:4])
+        yield Lost(
+            "no_gradient",
+            f"{facts['which']}: the output is right, but no gradient of it reaches {names}: it cannot be trained. "
+            "Is something detached, or converted to numbers, in forward?",
+        )
+    elif "gradient_error" in facts and not settings.within("gan.gradient", facts["gradient_error"]):
+        yield Lost("gradient", f"{facts['which']}: the output is right, but its gradient is that of another function.")
+    if not facts["order"]:
+        yield Note(
+            f"{facts['which']}: the layers are not defined in the order of the table; they were recognised by shape."
+        )
+
+
+def _random_or_normalising(facts: Mapping[str, Any]) -> Lost | None:
+    """Dropout and normalisation layers that explain why outputs differ."""
+    layers = facts["layout"]["layers"]
+    suspects = [name for name in layers if "Dropout" in name or "Norm" in name]
+    if suspects:
+        kinds = " and ".join(dict.fromkeys(suspects))
+        return Lost("extra_component", f"{facts['which']} holds {kinds}, which the table of layers does not have.")
+    if facts.get("repeats") is False:
+        return Lost("random_output", f"{facts['which']} returns different outputs for the same images: is there dropout?")
+    return None
+
+
+def _sentence(name: str, catalogue: Sequence[Deviation]) -> str:
+    sentences = {d.name: d.sentence for d in catalogue}
+    return "; and ".join(sentences[part] for part in name.split("+"))
+
+
+dnet.judge(_judge)
+gnet.judge(_judge)

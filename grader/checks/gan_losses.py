@@ -1,0 +1,300 @@
+"""The two losses under planted linear networks with known logits: value, gradients, large logits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from grader.checks import compare
+from grader.checks.gan_loss_mistakes import DISCRIMINATOR, GENERATOR, MINIMAX, variant_values
+from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
+from grader.model import Array, Evidence, Finding, Json, Lost, Note
+
+BATCHES = (6, 9, 13, 1)
+LARGE = 30.0
+"""Standard deviation of the logits at which log(sigmoid) is no longer finite or exact in float32."""
+SCALES = {"d": (1.0, 0.5), "g": (1.0,)}
+"""L_D may be the sum of its two terms or their mean."""
+SCALE_SHARE = Fraction(1, 2)
+"""Lost for a loss that is right up to a factor."""
+UNSTABLE_SHARE = Fraction(1, 4)
+"""Lost for a loss that is right at moderate logits only."""
+Plant = Mapping[str, Any]
+
+
+@check("gan.discriminator_loss", module="hw5_gan", driver="gan")
+def discriminator_loss(bench: Bench, record: Record) -> None:
+    """_get_loss_d falls as real images get large logits and generated images small ones"""
+    _measure(bench, record, "d")
+
+
+@check("gan.generator_loss", module="hw5_gan", driver="gan")
+def generator_loss(bench: Bench, record: Record) -> None:
+    """_get_loss_g falls as the discriminator takes generated images for real"""
+    _measure(bench, record, "g")
+
+
+def draw_plant(rng: np.random.Generator, n: int, spread: float) -> Plant:
+    """Linear networks, n real images and n latents, with logits of about the given standard deviation."""
+    zdim = int(rng.integers(4, 12))
+    weight = rng.normal(size=784)
+    weight = (weight - weight.mean()) * spread / np.sqrt(784 / 12)
+    plant = {
+        "disc": {"weight": weight, "bias": rng.uniform(-0.3, 0.3, 1) * spread},
+        "gen": {"matrix": rng.normal(size=(zdim, 784)) * 0.3 / np.sqrt(zdim / 3)},
+        "batch": rng.uniform(0, 1, (n, 1, 28, 28)),
+        "z": rng.uniform(-1, 1, (n, zdim)),
+    }
+    return {key: _float32(value) for key, value in plant.items()}
+
+
+def _float32(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _float32(v) for k, v in value.items()}
+    return value.astype(np.float32)
+
+
+def logits(plant: Plant) -> tuple[Array, Array]:
+    """Logits of the real and of the generated images, (N,) each, in float64."""
+    weight, bias = plant["disc"]["weight"].astype(np.float64), float(plant["disc"]["bias"][0])
+    images = plant["z"].astype(np.float64) @ plant["gen"]["matrix"].astype(np.float64)
+    real = plant["batch"].reshape(len(plant["batch"]), -1).astype(np.float64)
+    return real @ weight + bias, images @ weight + bias
+
+
+def _draw(rng: np.random.Generator, which: str, n: int) -> Plant:
+    """A plant whose right loss differs from every known mistake's, at every accepted scale."""
+    plant = draw_plant(rng, n, 3.0)
+    for _ in range(compare.REDRAWS * 5):
+        a, b = logits(plant)
+        right = _right(which, plant)["value"]
+        values = variant_values(which, a, b).values()
+        distances = [abs(v - scale * right) / abs(right) for v in values for scale in SCALES[which]]
+        if n == 1 or min(distances) >= compare.SEPARATION:
+            break
+        plant = draw_plant(rng, n, 3.0)
+    return plant
+
+
+def _measure(bench: Bench, record: Record, which: str) -> None:
+    draws = [
+        *(_one(bench, which, _draw(bench.rng, which, n), "moderate") for n in BATCHES),
+        _one(bench, which, draw_plant(bench.rng, 9, LARGE), "large"),
+    ]
+    failures = [d.pop("fault") for d in draws if "fault" in d]
+    if len(failures) == len(draws):
+        raise failures[0]
+    record(which=which, draws=draws)
+
+
+def _one(bench: Bench, which: str, plant: Plant, size: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"size": size, "n": len(plant["z"])}
+    try:
+        reply = bench.call("planted_loss", which, plant["disc"], plant["gen"], plant["batch"], plant["z"])
+    except StudentFailure as failure:
+        if failure.failure.kind in compare.FATAL:
+            raise
+        where = f" ({failure.failure.where})" if failure.failure.where else ""
+        return {**facts, "fault": failure, "failure": failure.failure.sentence + where, "kind": failure.failure.kind}
+    a, b = logits(plant)
+    right = _right(which, plant)
+    value = reply["value"]
+    scalar = float(value.reshape(())) if isinstance(value, np.ndarray) and value.size == 1 else None
+    used = [z for z in reply["z"] if z.shape != plant["z"].shape or not np.allclose(z, plant["z"], atol=1e-6)]
+    return {
+        **facts,
+        "failure": None,
+        "shape": list(value.shape) if isinstance(value, np.ndarray) else None,
+        "value": scalar if scalar is not None and np.isfinite(scalar) else None,
+        "is_tensor": reply["is_tensor"],
+        "differentiable": reply["differentiable"],
+        "right": right["value"],
+        "variants": variant_values(which, a, b),
+        "gradient": _gradient_facts(reply["disc" if which == "d" else "gen"], right),
+        "generator_called": bool(reply["z"]),
+        "other_z": bool(used),
+    }
+
+
+def _right(which: str, plant: Plant) -> dict[str, Any]:
+    """Value and gradients of the reference's losses for a plant, in float64."""
+    import torch
+
+    from reference import gan as reference
+
+    weight, bias, matrix, batch, z = (
+        torch.from_numpy(np.asarray(v, dtype=np.float64))
+        for v in (plant["disc"]["weight"], plant["disc"]["bias"], plant["gen"]["matrix"], plant["batch"], plant["z"])
+    )
+    weight, bias, matrix = (p.requires_grad_() for p in (weight, bias, matrix))
+    real, fake = batch.flatten(1) @ weight + bias, (z @ matrix) @ weight + bias
+    inputs = [weight, bias] if which == "d" else [matrix]
+    if which == "d":
+        value = reference.discriminator_loss(real, fake)
+        others = {"only_real": reference.generator_loss(real), "only_fake": reference.minimax_generator_loss(fake) * -1}
+    else:
+        value = reference.generator_loss(fake)
+        others = {MINIMAX: reference.minimax_generator_loss(fake)}
+    gradients = {name: torch.autograd.grad(v, inputs, retain_graph=True) for name, v in others.items()}
+    return {
+        "value": float(value.detach()),
+        "gradient": [g.numpy() for g in torch.autograd.grad(value, inputs, retain_graph=True)],
+        "others": {name: [g.numpy() for g in gs] for name, gs in gradients.items()},
+    }
+
+
+def _gradient_facts(found: Sequence[Array | None] | None, right: Mapping[str, Any]) -> dict[str, Json]:
+    """Distance of the gradient from the right one at scale 1 and ½, and from those of known mistakes."""
+    if found is None or all(g is None or not g.any() for g in found):
+        return {"arrives": False, "errors": {}, "variants": {}}
+    flat = np.concatenate([np.asarray(g).ravel() if g is not None else np.zeros(1) for g in found]).astype(np.float64)
+
+    def error(gradients: Sequence[Array], scale: float) -> float | None:
+        return compare.relative_error(flat, scale * np.concatenate([g.ravel() for g in gradients]))
+
+    return {
+        "arrives": True,
+        "errors": {str(scale): error(right["gradient"], scale) for scale in (1.0, 0.5)},
+        "variants": {
+            name: {str(scale): error(gradients, scale) for scale in (1.0, 0.5)}
+            for name, gradients in right["others"].items()
+        },
+    }
+
+
+def _judge(seen: Evidence, settings: Settings) -> Iterator[Finding]:
+    if "draws" not in seen.facts:
+        return
+    which, draws = seen.facts["which"], seen.facts["draws"]
+    subject = "_get_loss_d" if which == "d" else "_get_loss_g"
+    unusable = _unusable(subject, draws)
+    if unusable is not None:
+        yield unusable
+        return
+    moderate = [d for d in draws if d["size"] == "moderate"]
+    name, scale = _explain(which, moderate, settings)
+    if name == MINIMAX and settings.policy("minimax_generator_loss") == "accept":
+        yield Note(
+            "_get_loss_g minimises log(1 − D(G(z))), the printed objective; it is accepted. "
+            "Its gradient vanishes while D wins (question 1.3)."
+        )
+    elif name != "right":
+        yield _lost(subject, which, name, moderate)
+        return
+    yield from _judge_gradient(subject, which, name, scale, moderate, settings)
+    large = next(d for d in draws if d["size"] == "large")
+    wanted = scale * (large["right"] if name == "right" else large["variants"][name])
+    error = None if large["value"] is None else abs(large["value"] - wanted) / abs(wanted)
+    if not settings.within("gan.loss_large", error):
+        seen_value = "not finite" if large["value"] is None else f"off by {compare.percent(error or 0.0)}"
+        yield Lost(
+            "unstable",
+            f"{subject} is right for moderate logits, but {seen_value} for logits of ±{LARGE:.0f} or more: the sigmoid "
+            "and the logarithm are taken one after the other. The handout asks for binary cross-entropy with logits.",
+            fraction=UNSTABLE_SHARE,
+        )
+
+
+def _unusable(subject: str, draws: Sequence[Mapping[str, Any]]) -> Lost | None:
+    for draw in draws:
+        if draw["failure"] is not None:
+            return Lost(draw["kind"], f"{subject} fails for a batch of {draw['n']}: {draw['failure']}.")
+        if not draw["generator_called"]:
+            return Lost("generator_unused", f"{subject} never calls the generator self.gen on z.")
+        if draw["other_z"]:
+            return Lost("own_noise", f"{subject} calls the generator on other latents than the z that it is given.")
+        if draw["shape"] is None:
+            return Lost("not_a_tensor", f"{subject} does not return a tensor (is the return statement missing?).")
+        if draw["value"] is None and draw["shape"] not in ([], [1]):
+            shape = tuple(draw["shape"])
+            return Lost("not_a_scalar", f"{subject} returns a tensor of shape {shape}; a scalar is asked.")
+        if draw["value"] is None and draw["size"] == "moderate":
+            return Lost("not_finite", f"{subject} is not finite for moderate logits.")
+        if not draw["is_tensor"]:
+            return Lost("loss_is_a_number", f"{subject} returns a Python number: nothing can be trained with it.")
+    return None
+
+
+def _explain(which: str, draws: Sequence[Mapping[str, Any]], settings: Settings) -> tuple[str, float]:
+    """('right' or the known mistake, scale) that gives the values of all draws; ('scale', …), ('unnamed', …) else."""
+
+    def fits(values: Sequence[float], scale: float) -> bool:
+        return all(
+            settings.within("gan.loss", abs(d["value"] - scale * v) / max(abs(scale * v), 0.05))
+            for d, v in zip(draws, values, strict=True)
+        )
+
+    right = [d["right"] for d in draws]
+    for scale in SCALES[which]:
+        if fits(right, scale):
+            return "right", scale
+    for name in draws[0]["variants"]:
+        for scale in (1.0, 0.5):
+            if fits([d["variants"][name] for d in draws], scale):
+                return name, scale
+    ratio = draws[0]["value"] / right[0]
+    if ratio > 1e-9 and fits(right, ratio):
+        return "scale", ratio
+    per_row = ratio / draws[0]["n"]
+    if per_row > 0 and fits([r * d["n"] for r, d in zip(right, draws, strict=True)], per_row):
+        return "sum_reduction", per_row
+    return "unnamed", 1.0
+
+
+def _lost(subject: str, which: str, name: str, draws: Sequence[Mapping[str, Any]]) -> Lost:
+    catalogue = DISCRIMINATOR if which == "d" else GENERATOR
+    if name == "scale":
+        ratio = draws[0]["value"] / draws[0]["right"]
+        sentence = f"{subject} is {ratio:.3g} times the loss that the handout asks for."
+        return Lost("scale", sentence, fraction=SCALE_SHARE)
+    if name == "sum_reduction":
+        return Lost(
+            "sum_reduction",
+            f"{subject} grows with the batch size: it is summed over the batch, a mean is asked.",
+            fraction=SCALE_SHARE,
+        )
+    if name == "unnamed":
+        return Lost(
+            "unnamed",
+            f"{subject} is not the binary cross-entropy of the logits: under networks with known logits, for "
+            f"{len(draws)} batches, its value differs, and by no constant factor.",
+        )
+    return Lost(name, f"{subject}: {catalogue[name].sentence}.")
+
+
+def _judge_gradient(
+    subject: str, which: str, name: str, scale: float, draws: Sequence[Mapping[str, Any]], settings: Settings
+) -> Iterator[Finding]:
+    network = "the discriminator" if which == "d" else "the generator"
+    facts = [d["gradient"] for d in draws]
+    if not all(f["arrives"] for f in facts):
+        yield Lost(
+            "no_gradient",
+            f"{subject} has the right value, but no gradient of it reaches {network}, which it is to train. "
+            "Is something detached, or computed under no_grad?",
+        )
+        return
+
+    def fits(key: str) -> bool:
+        picked = [f["errors"] if key == "right" else f["variants"][key] for f in facts]
+        return all(settings.within("gan.gradient", p[str(scale)]) for p in picked)
+
+    if fits(name):
+        return
+    parts = {"only_real": "generated", "only_fake": "real"} if which == "d" else {}
+    for key, missing in parts.items():
+        if fits(key):
+            yield Lost(
+                f"no_gradient_from_{missing}_images",
+                f"{subject} has the right value, but its gradient for {network} comes from the {missing} images not at "
+                "all: their part is detached, or computed under no_grad.",
+            )
+            return
+    yield Lost("gradient", f"{subject} has the right value, but its gradient for {network} is that of another function.")
+
+
+discriminator_loss.judge(_judge)
+generator_loss.judge(_judge)

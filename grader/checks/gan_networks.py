@@ -1,0 +1,299 @@
+"""DNet and GNet with known deviations: what each classic mistake in a layer would output for given weights.
+
+The right networks stand in reference/gan.py. Here they are written with options, so that a student's outputs can be
+compared with those of a network that makes one mistake, or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from grader.model import Array
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One mistake in a network: its name, the options that reproduce it, the student's sentence."""
+
+    name: str
+    options: Options
+    sentence: str
+
+
+def _activation(name: str, x: Tensor) -> Tensor:
+    import torch.nn.functional as F
+
+    if name.startswith("leaky:"):
+        return F.leaky_relu(x, float(name.removeprefix("leaky:")))
+    functions: dict[str, Callable[[Tensor], Tensor]] = {
+        "none": lambda v: v,
+        "relu": F.relu,
+        "relu6": F.relu6,
+        "tanh": lambda v: v.tanh(),
+        "sigmoid": lambda v: v.sigmoid(),
+        "gelu": F.gelu,
+        "elu": F.elu,
+        "silu": F.silu,
+        "softplus": F.softplus,
+    }
+    return functions[name](x)
+
+
+def _pool(name: str, x: Tensor) -> Tensor:
+    import torch.nn.functional as F
+
+    if name == "average":
+        return F.avg_pool2d(x, 2)
+    if name == "overlapping":
+        return F.max_pool2d(x, 3, 2, 1)
+    if name == "subsample":
+        return x[..., ::2, ::2]
+    return F.max_pool2d(x, 2)
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor, padding: int, mode: str) -> Tensor:
+    import torch.nn.functional as F
+
+    if padding and mode != "zeros":
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode=mode), weight, bias)
+    return F.conv2d(x, weight, bias, padding=padding)
+
+
+def _finish(name: str, x: Tensor) -> Tensor:
+    import torch
+    import torch.nn.functional as F
+
+    functions: dict[str, Callable[[Tensor], Tensor]] = {
+        "none": lambda v: v,
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "shifted_tanh": lambda v: (v.tanh() + 1) / 2,
+        "double_sigmoid": lambda v: v.sigmoid().sigmoid(),
+        "sigmoid_tanh": lambda v: v.tanh().sigmoid(),
+        "relu": F.relu,
+        "leaky_then_sigmoid": lambda v: F.leaky_relu(v, 0.2).sigmoid(),
+        "relu_then_sigmoid": lambda v: F.relu(v).sigmoid(),
+        "leaky": lambda v: F.leaky_relu(v, 0.2),
+        "logsigmoid": F.logsigmoid,
+        "softmax": lambda v: v.softmax(1),
+        "negative": lambda v: -v,
+        "hardsigmoid": F.hardsigmoid,
+        "clamp": lambda v: v.clamp(0, 1),
+        "softplus": F.softplus,
+    }
+    return functions[name](x)
+
+
+def dnet_output(weights: Sequence[Tensor], x: Tensor, options: Options) -> Tensor:
+    """DNet's output (N, 1) for images (N, 1, 28, 28) and weights in the order of the table, with deviations."""
+    w1, b1, w2, b2, w3, b3, w4, b4 = weights
+    act = [options.get(f"act{i}", options.get("act", "relu")) for i in (1, 2, 3)]
+    pools = [options.get(f"pool{i}", options.get("pool", "max")) for i in (1, 2)]
+    mode = options.get("padding", "zeros")
+    if "input" in options:
+        x = 2 * x - 1 if options["input"] == "rescaled" else (x - 0.5)
+    x = _stage(_convolve(x, w1, b1, 1, mode), act[0], pools[0], options)
+    x = _stage(_convolve(x, w2, b2, 1, mode), act[1], pools[1], options)
+    x = _activation(act[2], _convolve(x, w3, b3, 0, mode))
+    x = x.permute(0, 2, 3, 1).flatten(1) if options.get("flatten") == "channels_last" else x.flatten(1)
+    x = x @ w4.T + (0 if options.get("last_bias") == "none" else b4)
+    return _finish(options.get("end", "none"), x)
+
+
+def _stage(x: Tensor, act: str, pool: str, options: Options) -> Tensor:
+    """Activation and pooling; their order matters for all pairs but ReLU and maximum."""
+    if options.get("order") == "pool_first":
+        return _activation(act, _pool(pool, x))
+    return _pool(pool, _activation(act, x))
+
+
+def gnet_output(weights: Sequence[Tensor], z: Tensor, options: Options) -> Tensor:
+    """GNet's output (N, 1, 28, 28) for latents (N, zdim) and weights in the order of the table, with deviations."""
+    w1, b1, w2, b2, w3, b3, w4, b4 = weights
+    act = [options.get(f"act{i}", options.get("act", "leaky:0.2")) for i in (1, 2, 3)]
+    mode = options.get("padding", "zeros")
+    x = _activation(act[0], z @ w1.T + b1)
+    x = _reshape(options.get("reshape", "channels_first"), x)
+    for i, (w, b) in enumerate(((w2, b2), (w3, b3))):
+        if options.get(f"after{i + 1}", options.get("after", "no")) == "yes":
+            x = _activation(act[i + 1], _convolve(x, w, b, 1, mode))
+            x = _upsample(options.get("upsample", "nearest"), x)
+        else:
+            x = _upsample(options.get("upsample", "nearest"), x)
+            x = _activation(act[i + 1], _convolve(x, w, b, 1, mode))
+    return _finish(options.get("end", "sigmoid"), _convolve(x, w4, b4, 1, mode))
+
+
+def _reshape(name: str, x: Tensor) -> Tensor:
+    if name == "channels_last":
+        return x.view(-1, 7, 7, 32).permute(0, 3, 1, 2)
+    if name == "transposed":
+        return x.view(-1, 32, 7, 7).transpose(2, 3)
+    return x.view(-1, 32, 7, 7)
+
+
+def _upsample(name: str, x: Tensor) -> Tensor:
+    import torch
+    import torch.nn.functional as F
+
+    if name == "zeros":
+        spread = torch.zeros(*x.shape[:2], 2 * x.shape[2], 2 * x.shape[3], dtype=x.dtype)
+        spread[..., ::2, ::2] = x
+        return spread
+    if name in ("bilinear", "bicubic"):
+        return F.interpolate(x, scale_factor=2, mode=name, align_corners=False)
+    if name == "aligned":
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def _slopes(values: Sequence[float]) -> list[Deviation]:
+    return [
+        Deviation(
+            f"leaky_relu_slope_{value:g}",
+            {"act": f"leaky:{value}"},
+            f"negative values look multiplied by {value:g} in the LeakyReLU layers; the table asks for another slope",
+        )
+        for value in values
+    ]
+
+
+_ORDINAL = {1: "first", 2: "second", 3: "third"}
+
+DNET: tuple[Deviation, ...] = (
+    Deviation("sigmoid_at_the_end", {"end": "sigmoid"}, "a sigmoid is applied at the end; a logit is asked"),
+    Deviation("average_pooling", {"pool": "average"}, "the pooling averages; the table asks for the maximum"),
+    Deviation("overlapping_pooling", {"pool": "overlapping"}, "the pooling windows overlap (kernel 3); kernel 2 is asked"),
+    Deviation("no_pooling", {"pool": "subsample"}, "every second pixel is taken where the table asks for max pooling"),
+    *(
+        Deviation(f"no_relu_{i}", {f"act{i}": "none"}, f"no ReLU acts after the {_ORDINAL[i]} convolution")
+        for i in (1, 2, 3)
+    ),
+    *(
+        Deviation(f"average_pooling_{i}", {f"pool{i}": "average"}, f"the {_ORDINAL[i]} pooling averages; it takes the maximum in the table")
+        for i in (1, 2)
+    ),
+    Deviation("no_activation", {"act": "none"}, "no activation acts between the layers; the table has a ReLU after each convolution"),
+    *(
+        Deviation(f"leaky_relu_{slope}", {"act": f"leaky:{slope}"}, f"negative values pass with the slope {slope}; the table asks for ReLU")
+        for slope in ("0.2", "0.01", "0.1")
+    ),
+    *(
+        Deviation(f"{name}_for_relu", {"act": name}, f"the activation is {label}; the table asks for ReLU")
+        for name, label in (("tanh", "tanh"), ("sigmoid", "a sigmoid"), ("gelu", "GELU"), ("elu", "ELU"), ("silu", "SiLU"), ("softplus", "Softplus"), ("relu6", "ReLU6"))
+    ),
+    *(
+        Deviation(f"leaky_relu_0.2_after_{i}", {f"act{i}": "leaky:0.2"}, f"LeakyReLU acts after the {_ORDINAL[i]} convolution; the table asks for ReLU")
+        for i in (1, 2, 3)
+    ),
+    *(
+        Deviation(f"{mode}_padding", {"padding": mode}, f"the convolutions pad with the mode {mode!r}; zero padding is asked")
+        for mode in ("reflect", "replicate", "circular")
+    ),
+    Deviation("flatten_order", {"flatten": "channels_last"}, "the features are flattened in another order (channels last)"),
+    Deviation("relu_at_the_end", {"end": "relu"}, "a ReLU acts on the output; a logit can be negative"),
+    Deviation("leaky_relu_at_the_end", {"end": "leaky"}, "a LeakyReLU acts on the output; the table ends with the linear layer"),
+    Deviation("tanh_at_the_end", {"end": "tanh"}, "a tanh is applied at the end; a logit is asked"),
+    Deviation("logsigmoid_at_the_end", {"end": "logsigmoid"}, "log-sigmoid is applied at the end; a logit is asked"),
+    Deviation("softmax_at_the_end", {"end": "softmax"}, "softmax over one output is always 1; a logit is asked"),
+    Deviation("softplus_at_the_end", {"end": "softplus"}, "a Softplus is applied at the end; a logit is asked"),
+    Deviation("negative_logit", {"end": "negative"}, "the logit has the opposite sign"),
+    Deviation("rescaled_input", {"input": "rescaled"}, "the images are rescaled to [−1, 1] inside the network; pixels are in [0, 1]"),
+    Deviation("centred_input", {"input": "centred"}, "½ is subtracted from the images inside the network; pixels are in [0, 1]"),
+)  # fmt: skip
+
+GNET: tuple[Deviation, ...] = (
+    *_slopes((0.01, 0.1, 0.02, 0.3, 0.5)),
+    Deviation("relu_for_leaky_relu", {"act": "relu"}, "negative values become 0: a ReLU where the table has LeakyReLU"),
+    Deviation("no_sigmoid", {"end": "none"}, "no sigmoid acts at the end: the outputs are not in (0, 1)"),
+    Deviation("tanh_at_the_end", {"end": "tanh"}, "the output passes a tanh: it lies in (−1, 1), pixels are in [0, 1]"),
+    Deviation("shifted_tanh", {"end": "shifted_tanh"}, "the output passes a shifted tanh; the table asks for a sigmoid"),
+    Deviation("double_sigmoid", {"end": "double_sigmoid"}, "the output passes two sigmoids, so that it lies in (½, 0.73)"),
+    Deviation("tanh_before_sigmoid", {"end": "sigmoid_tanh"}, "a tanh acts before the sigmoid at the end"),
+    Deviation("leaky_relu_before_sigmoid", {"end": "leaky_then_sigmoid"}, "a LeakyReLU acts before the sigmoid at the end; the last convolution has none in the table"),
+    Deviation("relu_before_sigmoid", {"end": "relu_then_sigmoid"}, "a ReLU acts before the sigmoid at the end: no pixel can be below ½"),
+    Deviation("relu_at_the_end", {"end": "relu"}, "the output passes a ReLU; the table asks for a sigmoid"),
+    Deviation("clamped_output", {"end": "clamp"}, "the output is clamped to [0, 1]; the table asks for a sigmoid"),
+    Deviation("hard_sigmoid", {"end": "hardsigmoid"}, "the output passes a hard sigmoid; the table asks for a sigmoid"),
+    Deviation("bilinear_upsampling", {"upsample": "bilinear"}, "the upsampling interpolates (bilinear); nearest is asked"),
+    Deviation("aligned_bilinear_upsampling", {"upsample": "aligned"}, "the upsampling interpolates (bilinear, aligned corners); nearest is asked"),
+    Deviation("bicubic_upsampling", {"upsample": "bicubic"}, "the upsampling interpolates (bicubic); nearest is asked"),
+    Deviation("zeros_between_pixels", {"upsample": "zeros"}, "the upsampling puts zeros between the pixels; nearest is asked"),
+    Deviation("upsampling_after_convolution", {"after": "yes"}, "the upsampling follows the convolution; in the table it comes before"),
+    *(
+        Deviation(f"upsampling_after_convolution_{i}", {f"after{i}": "yes"}, f"the {_ORDINAL[i]} upsampling follows its convolution; in the table it comes before")
+        for i in (1, 2)
+    ),
+    *(
+        Deviation(f"no_activation_{i}", {f"act{i}": "none"}, f"no LeakyReLU acts after {place}")
+        for i, place in ((1, "the linear layer"), (2, "the first convolution"), (3, "the second convolution"))
+    ),
+    *(
+        Deviation(f"relu_{i}", {f"act{i}": "relu"}, f"a ReLU acts after {place}; the table has LeakyReLU")
+        for i, place in ((1, "the linear layer"), (2, "the first convolution"), (3, "the second convolution"))
+    ),
+    *(
+        Deviation(f"leaky_relu_slope_{slope}_after_{i}", {f"act{i}": f"leaky:{slope}"}, f"negative values look multiplied by {slope} after {place}; the table asks for another slope")
+        for slope in ("0.01", "0.1")
+        for i, place in ((1, "the linear layer"), (2, "the first convolution"), (3, "the second convolution"))
+    ),
+    Deviation("no_activation", {"act": "none"}, "no activation acts between the layers"),
+    *(
+        Deviation(f"{name}_for_leaky_relu", {"act": name}, f"the activation is {label}; the table asks for LeakyReLU")
+        for name, label in (("tanh", "tanh"), ("gelu", "GELU"), ("elu", "ELU"), ("silu", "SiLU"), ("softplus", "Softplus"), ("sigmoid", "a sigmoid"))
+    ),
+    Deviation("reshape_channels_last", {"reshape": "channels_last"}, "the 1568 features are read as (7, 7, 32); the table asks for (32, 7, 7)"),
+    Deviation("reshape_transposed", {"reshape": "transposed"}, "rows and columns of the 7 × 7 maps are exchanged in the reshape"),
+    *(
+        Deviation(f"{mode}_padding", {"padding": mode}, f"the convolutions pad with the mode {mode!r}; zero padding is asked")
+        for mode in ("reflect", "replicate", "circular")
+    ),
+)  # fmt: skip
+
+
+def _pairs(deviations: Sequence[Deviation]) -> list[Deviation]:
+    """Two mistakes at once, where they concern different places."""
+    pairs = []
+    for a, b in combinations(deviations, 2):
+        if not set(a.options) & set(b.options):
+            sentence = f"{a.sentence}; and {b.sentence}"
+            pairs.append(Deviation(f"{a.name}+{b.name}", {**a.options, **b.options}, sentence))
+    return pairs
+
+
+def nearest_deviation(
+    which: str, weights: Sequence[Array], x: Array, found: Array
+) -> tuple[str | None, float | None, str]:
+    """The known deviation whose outputs for `x` are nearest to `found`: its name, the relative error, its sentence.
+
+    x: (N, 1, 28, 28) for DNet, (N, zdim) for GNet; found: the student's outputs, of any shape. Pairs of deviations are
+    tried only where no single one is near.
+    """
+    import torch
+
+    from grader.checks.compare import relative_error
+
+    forward, singles = (dnet_output, DNET) if which == "DNet" else (gnet_output, GNET)
+    tensors = [torch.from_numpy(np.asarray(w, dtype=np.float64)) for w in weights]
+    inputs = torch.from_numpy(np.asarray(x, dtype=np.float64))
+    best: tuple[str | None, float | None, str] = (None, None, "")
+    with torch.no_grad():
+        for few in (list(singles), _pairs(singles)):
+            rows = inputs if len(few) == len(singles) else inputs[:2]
+            for deviation in few:
+                error = relative_error(found[: len(rows)], forward(tensors, rows, deviation.options).numpy())
+                if error is not None and (best[1] is None or error < best[1]):
+                    best = (deviation.name, error, deviation.sentence)
+            if best[1] is not None and best[1] < 1e-3:
+                break
+    return best
