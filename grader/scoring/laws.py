@@ -1,4 +1,4 @@
-"""Tests of recorded random draws against the law that they should have. Each returns a surprise: −log10 of a p-value."""
+"""Tests of recorded draws against the law that they should have. Each returns a surprise: −log10 of a p-value."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Points = NDArray[np.floating]
 def energy_distance(x: Points, y: Points) -> float:
     """Unbiased squared energy distance 2 E|X−Y| − E|X−X'| − E|Y−Y'| of samples (n, d), (m, d); about 0 for equal laws.
 
-    Infinite when a sample is not finite. Source: Székely & Rizzo, "Energy statistics", 2013, eq. 2.1, with U-statistics.
+    Infinite when a sample is not finite. Source: Székely & Rizzo, "Energy statistics", 2013, eq. 2.1 (U-statistics).
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
