@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 from grader.model import SubmissionError
 from grader.rubric import Rubric
-from grader.submission import Submission
+from grader.submission import Submission, open_submission
 
 MODULE_OF_TRACK = {"ddpm": "hw5_ddpm", "score": "hw5_diffusion"}
 MODULES = ("hw5_gan", "hw5_diffusion", "hw5_ddpm")
@@ -51,3 +52,8 @@ def _is_stub(function: ast.FunctionDef) -> bool:
     body = [n for n in function.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant | ast.Name))]
     raises = any(isinstance(n, ast.Raise) and "NotImplementedError" in ast.dump(n) for n in body)
     return raises or all(isinstance(n, ast.Pass) for n in body)
+
+
+def open_homework(path: Path) -> Submission:
+    """The submission at a path, with this homework's modules. Raises SubmissionError."""
+    return open_submission(path, modules=MODULES)
