@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from grader.cli_build import register as register_build
 from grader.model import GraderError, SubmissionError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Grades a homework on GANs and diffusion models: derivations, true/false questions and PyTorch code.",
 )
+register_build(app)
 
 
 def main() -> None:

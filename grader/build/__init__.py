@@ -1,0 +1,1 @@
+"""What leaves the house: the Gradescope archive, and the students' kit without answers."""
