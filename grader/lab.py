@@ -174,8 +174,10 @@ class Lab:
 
     def isolation(self) -> tuple[str, ...]:
         """The layers that their own probes found active."""
-        return self._session.active_layers() if self._session is not None else ()
+        return self._session.isolation.active if self._session is not None else ()
 
-    def notes(self) -> list[str]:
-        """What the session has to say about the machine."""
-        return list(self._session.notes) if self._session is not None else []
+    def warnings(self) -> list[str]:
+        """One line when the student's code could not be contained on this machine."""
+        if self._session is None or self._session.isolation.contained:
+            return []
+        return [self._session.isolation.sentence]

@@ -28,7 +28,7 @@ def read_notebook(content: bytes, stem: str, modules: tuple[str, ...]) -> dict[s
     import nbformat
 
     try:
-        notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
+        notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)  # type: ignore[no-untyped-call]
         cells = [(str(c["cell_type"]), str(c["source"])) for c in notebook["cells"]]
     except Exception as error:
         raise NotebookError(f"it is not a notebook that can be read ({type(error).__name__})") from error
@@ -58,7 +58,7 @@ def _blanked(line: str) -> str:
 
 
 def defined(code: str) -> frozenset[str]:
-    """Names of the functions and classes that a source defines at its top level; by their text where it cannot be parsed."""
+    """Functions and classes that a source defines at its top level; by their text where it cannot be parsed."""
     try:
         return frozenset(n.name for n in ast.parse(code).body if isinstance(n, ast.FunctionDef | ast.ClassDef))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

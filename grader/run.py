@@ -20,7 +20,7 @@ from grader.model import WHOLE, Evidence, Failure, Question, QuestionResult, Rep
 from grader.rubric import Rubric
 from grader.scoring.tolerances import Tolerance
 from grader.student import StudentSession
-from grader.submission import Submission
+from grader.submission import NOT_ASKED_FOR, Submission
 from grader.tracks import choose_track
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 COST_ORDER = {"instant": 0, "cheap": 1, "training": 2, "picture": 3}
 CLOSING_S = 15.0
 """Wall seconds kept for judging and writing the report before the container's limit."""
+MOST_NAMES = 8
+"""Files that are named as not used."""
 LEAST_S = {"instant": 0.5, "cheap": 5.0, "training": 20.0, "picture": 60.0}
 """A check of this cost is not begun with less wall time left."""
 
@@ -129,16 +131,29 @@ def grade(
             partial = run.report(complete=False)
             listener(Progress(done, len(order), f"{question.number} {question.title}", partial))
             run.results[question.number] = _one(run, desk, lab, question, checks[question.number])
-            run.isolation = lab.isolation()
+            if checks[question.number].module:
+                run.isolation = run.isolation or lab.isolation()
             listener(Progress(done + 1, len(order), question.title, run.report(complete=False)))
-        run.notes.extend(n for n in lab.notes() if n not in run.notes)
+        run.notes.extend(lab.warnings() if run.isolation else ())
     report = run.report(complete=True)
     listener(Progress(len(order), len(order), "", report))
     return report
 
 
 def _ignored(submission: Submission) -> list[str]:
-    return [f"{item.name} was not used: {item.reason}." for item in submission.ignored]
+    """What was not used: refused files with the reason, the rest in one line."""
+    refused = [
+        f"{item.name} was not used: {item.reason}." for item in submission.ignored if item.reason != NOT_ASKED_FOR
+    ]
+    other = [item.name for item in submission.ignored if item.reason == NOT_ASKED_FOR]
+    if other:
+        shown = ", ".join(other[:MOST_NAMES]) + (
+            f" and {len(other) - MOST_NAMES} more" if len(other) > MOST_NAMES else ""
+        )
+        refused.append(f"Not part of the homework, so not used: {shown}.")
+    if len(refused) > MOST_NAMES:
+        refused = [*refused[:MOST_NAMES], f"{len(refused) - MOST_NAMES} more files were not used."]
+    return [*submission.notes, *refused]
 
 
 def _one(run: _Run, desk: Desk, lab: Lab, question: Question, check: Check) -> QuestionResult:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -36,9 +37,19 @@ NOTEBOOK_ENDING = ".ipynb"
 DATA_ENDINGS = (".ckpt",)
 NEVER = frozenset({"conftest.py", "sitecustomize.py", "usercustomize.py", "setup.py"})
 """Files that Python or a tool would run by itself; never used."""
+PROVIDED = frozenset({"hw5_utils.py", "README.md"})
+"""Given with the homework; the grader has its own."""
+INSTALLED = frozenset(
+    {"torch", "numpy", "scipy", "sympy", "mpmath", "msgspec", "psutil", "matplotlib", "torchvision", "cv2", "PIL"}
+    | {"tqdm", "pandas", "sklearn", "grader", "reference", "pytest", "safetensors", "einops"}
+)
+"""A student's file of such a name would stand in for the package."""
 SKIPPED_FOLDERS = frozenset(
     {"__MACOSX", "__pycache__", ".git", ".ipynb_checkpoints", ".venv", "venv", ".idea", ".vscode"}
 )
+
+
+NOT_ASKED_FOR = "it is not part of the homework"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,8 @@ class Submission:
 class _Entry(Protocol):
     """One name in a folder or archive."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def problem(self) -> str | None:
         """Why it is not a plain file; None when it is one."""
@@ -113,7 +125,7 @@ def open_submission(path: Path, *, modules: tuple[str, ...]) -> Submission:
         elif path.stat().st_size > MAX_ARCHIVE_BYTES:
             raise SubmissionError(f"{path.name} has more than {MAX_ARCHIVE_BYTES >> 20} MB; hand in the sources only.")
         elif path.suffix in (*TEXT_ENDINGS, NOTEBOOK_ENDING):
-            entries = iter([_File(path.name, path)])
+            entries = iter((_File(path.name, path),))
         else:
             entries = _archive(path, stack)
         return _collect(entries, path.name or str(path), modules)
@@ -206,7 +218,7 @@ def _archive(path: Path, stack: ExitStack) -> Iterator[_Entry]:
         if zipfile.is_zipfile(path):
             zipped = stack.enter_context(zipfile.ZipFile(path))
             return (_Zipped(i.filename, zipped, i) for i in zipped.infolist() if not i.is_dir())
-        tarred = stack.enter_context(tarfile.open(path, "r:*"))
+        tarred = stack.enter_context(tarfile.open(path, "r:*"))  # noqa: SIM115
         return _tar_entries(tarred)
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, NotImplementedError) as error:
         raise SubmissionError(
@@ -256,6 +268,8 @@ def _consider(
         ignored.append(Ignored(shown, "its path leads out of the submission"))
         return
     name = path.name
+    if name in PROVIDED:
+        return
     graded = {f"{m}.py" for m in modules}
     if name not in graded and name.lower() in graded:
         notes.append(f"{shown} was taken for {name.lower()}; hand it in under that name.")
@@ -278,20 +292,13 @@ def _consider(
 
 
 def _unwanted(name: str, path: PurePosixPath, graded: set[str]) -> str | None:
-    import sys
-
     if name in NEVER:
         return "files that run by themselves are never used"
     if name.endswith(".py") and name not in graded and name.removesuffix(".py") in sys.stdlib_module_names | INSTALLED:
         return "it has the name of an installed module, which is used instead"
     if name.endswith((*TEXT_ENDINGS, NOTEBOOK_ENDING, *DATA_ENDINGS)):
-        return None if not name.startswith(".") and name != "pyproject.toml" else "it is not part of the homework"
-    return "it is not part of the homework"
-
-
-INSTALLED = frozenset(
-    "torch numpy scipy sympy mpmath msgspec psutil matplotlib torchvision cv2 PIL tqdm pandas grader reference pytest".split()
-)
+        return None if not name.startswith(".") and name != "pyproject.toml" else NOT_ASKED_FOR
+    return NOT_ASKED_FOR
 
 
 def _content(entry: _Entry, name: str, ignored: list[Ignored], so_far: int) -> bytes | None:
