@@ -61,11 +61,19 @@ class CodingBench:
         self._open_worker = ExitStack()
         self.output = ""
         self.notes: list[str] = []
+        self.unusable: Failure | None = None
+        """Why the student's module cannot be used at all; then every question on it fails for this reason."""
 
     def call(self, function: str, *args: Any, limit_s: float | None = None, **kwargs: Any) -> Any:
         """Runs a driver function in the student process. Raises StudentFailure, or GraderError when it is our fault."""
         try:
             worker = self._worker or self._opened()
+        except StudentFault as fault:
+            self.unusable = Failure(fault.kind, fault.sentence, fault.where, fault.detail)
+            raise StudentFailure(self.unusable) from fault
+        except StudentProcessError as error:
+            raise GraderError(f"The student process failed: {error}") from error
+        try:
             return worker.call(function, *args, limit_s=self._limit(limit_s), **kwargs)
         except StudentFault as fault:
             if fault.kind in ENDS_THE_WORKER:
@@ -96,7 +104,8 @@ class CodingBench:
 
     def _opened(self) -> Worker:
         if self._lab.submission.text(f"{self._module}.py") is None:
-            raise StudentFailure(self._missing())
+            self.unusable = self._missing()
+            raise StudentFailure(self.unusable)
         opening = self._lab.session().worker(
             self._module, driver=self._driver, seed=self._seed, sources=self._lab.sources
         )

@@ -191,9 +191,11 @@ def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
                 try:
                     check.measure(bench, record)
                 finally:
+                    bench.close()
                     output = bench.output
-                    for note in bench.notes:
-                        record.note(note)
+                    record.notes.extend(bench.notes)
+                if bench.unusable is not None:
+                    record.failures[WHOLE] = bench.unusable
     except StudentFailure as fault:
         record.failures[WHOLE] = fault.failure
     except Exception as error:
