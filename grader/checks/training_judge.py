@@ -37,7 +37,7 @@ def _failed(seen: Evidence, name: str) -> Lost:
     training = seen.facts["training"]
     tries = len(training["tries"])
     last = training["tries"][-1][-1]
-    how = f"in {tries} trainings of {last['step']} steps with the grader's loss, optimizer and sampler"
+    how = f"in {tries} trainings of up to {last['step']} steps with the grader's loss, optimizer and sampler"
     energy = best(training, "energy")
     if energy is None:
         return Lost("diverged", f"{name}'s samples become infinite or NaN {how}.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import random
+import time
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def advance(
     _seed(seed)
     net, optimizer, device = _run["net"], _run["optimizer"], _run["device"]
     net.train()
+    begun = time.process_time()
     losses: list[float] = []
     for start in range(0, len(target) - batch + 1, batch):
         rows = slice(start, start + batch)
@@ -68,7 +70,7 @@ def advance(
         _run["step"] += 1
         _average()
         losses.append(float(loss.detach()))
-    return {"losses": losses}
+    return {"losses": losses, "cpu_s": time.process_time() - begun}
 
 
 def _draw(net: nn.Module, start: Tensor, steps: dict[str, Tensor], column: bool, seed: int) -> Tensor:
