@@ -41,11 +41,11 @@ class Zygote:
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         while True:
-            readable, _, _ = select.select([self._control, wake_read], [], [])
+            readable, _, _ = select.select([self._control.fileno(), wake_read], [], [])
             if wake_read in readable:
                 os.read(wake_read, 4096)
                 self._reap()
-            if self._control in readable and not self._receive():
+            if self._control.fileno() in readable and not self._receive():
                 for pid in self._children:
                     with contextlib.suppress(OSError):
                         os.kill(pid, signal.SIGKILL)

@@ -36,7 +36,13 @@ class LayerStatus:
 
     name: str
     state: LayerState
-    sentence: str
+    detail: str
+    """Why it is not active; empty when it is."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it was applied and stopped its own probe."""
+        return self.state == "active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class IsolationReport:
     @property
     def active(self) -> tuple[str, ...]:
         """Names of the layers that stopped their probes."""
-        return tuple(layer.name for layer in self.layers if layer.state == "active")
+        return tuple(layer.name for layer in self.layers if layer.active)
 
     @property
     def contained(self) -> bool:
@@ -84,7 +90,7 @@ class IsolationReport:
     @property
     def sentence(self) -> str:
         """One line for the person who starts a run."""
-        missing = [layer.name for layer in self.layers if layer.state != "active"]
+        missing = [layer.name for layer in self.layers if not layer.active]
         if self.contained:
             rest = f"; not active: {', '.join(missing)}" if missing else ""
             return f"Student code runs isolated ({len(self.active)} of {len(self.layers)} layers{rest})."

@@ -26,8 +26,9 @@ from grader.student.zygote_client import WorkerEnd, ZygoteClient
 SENTENCE_CHARS = 400
 DETAIL_CHARS = 2000
 TRACE_BYTES = 8192
-MAX_PROGRESS = 10_000
-MAX_IMPORT_ATTEMPTS = 3
+MAX_PROGRESS = 20_000
+MAX_CUTS = 2
+"""Statements that are left out of one module; at the second, every later action is."""
 _TRACE_LINE = re.compile(r'File "([\w.-]{1,80})", line (\d{1,7}) in ([\w<>.]{1,80})')
 
 
@@ -43,12 +44,14 @@ class ImportMemory:
     """What is already known of each module's import, so that a time-out at import is paid once."""
 
     def __init__(self) -> None:
-        self.skip: dict[str, int] = {}
+        self.cut: dict[str, list[int]] = {}
+        self.definitions_only: set[str] = set()
         self.fault: dict[str, StudentFault] = {}
         self.notes: dict[str, list[str]] = {}
 
     @staticmethod
     def key(module: str, sources: Mapping[str, str]) -> str:
+        """One module of one submission."""
         digest = hashlib.sha256(module.encode())
         for name in sorted(sources):
             digest.update(name.encode() + b"\0" + sources[name].encode("utf-8", "surrogatepass") + b"\0")
@@ -114,31 +117,30 @@ class Worker:
             known = memory.fault[key]
             raise StudentFault(known.kind, known.sentence, known.where, known.detail)
         first: StudentFault | None = None
-        for _ in range(MAX_IMPORT_ATTEMPTS):
+        while True:
             self.spawn()
-            body = {"module": module, "sources": dict(sources), "driver": driver, "seed": seed}
+            cut = memory.cut.get(key, [])
+            body = {"module": module, "sources": dict(sources), "driver": driver, "seed": seed, "cut": cut}
             try:
-                value = self._ask("import", {**body, "skip": memory.skip.get(key)}, self._limits.import_s)
+                whole = {**body, "definitions_only": key in memory.definitions_only}
+                self._take_notes(self._ask("import", whole, self._limits.import_s))
             except StudentFault as fault:
                 first = first or fault
                 index, line = self._progress or (-1, 0)
                 self.close()
-                cut_off = index >= 0 and fault.kind not in ("syntax", "missing_name")
-                if not cut_off or memory.skip.get(key, index + 1) <= index:
+                if index < 0 or index in cut or fault.kind == "syntax" or len(cut) >= MAX_CUTS:
                     memory.fault[key] = first
                     raise first from None
-                memory.skip[key] = index
-                memory.notes[key] = [
-                    f"{module}.py: line {line} runs when the file is imported and was cut off ({fault.sentence}); "
-                    'what is defined around it is graded. Put it under `if __name__ == "__main__":`'
-                ]
-                continue
-            self.notes = [*memory.notes.get(key, []), *self._import_notes(value)]
-            self._dead = None
-            return
-        assert first is not None
-        memory.fault[key] = first
-        raise first
+                memory.cut[key] = [*cut, index]
+                if len(cut) + 1 >= MAX_CUTS:
+                    memory.definitions_only.add(key)
+                memory.notes.setdefault(key, []).append(
+                    f"{module}.py: line {line} runs when the file is imported and was cut off ({fault.sentence}); what "
+                    'is defined around it is graded. Put such lines under `if __name__ == "__main__":`'
+                )
+            else:
+                self.notes = [*memory.notes.get(key, []), *self.notes]
+                return
 
     def call(self, function: str, /, *args: Any, limit_s: float | None = None, **kwargs: Any) -> Any:
         """Call the driver's ``function(student, *args, **kwargs)`` and return its value, arrays as numpy arrays.
@@ -220,7 +222,8 @@ class Worker:
         except TimeoutError:
             raise self._timed_out(seconds) from None
         except wire.WireError as error:
-            raise self._stop(StudentFault("bad_reply", f"the answer cannot be used: {printable(str(error), 200)}"))
+            sentence = f"the answer cannot be used: {printable(str(error), 200)}"
+            raise self._stop(StudentFault("bad_reply", sentence)) from None
         if reply.kind == "value":
             return reply.body
         raise self._fault(reply.body)
@@ -248,7 +251,7 @@ class Worker:
             if reply.kind != "progress":
                 return reply
             match reply.body:
-                case [int(index), int(line)] if 0 <= index < 1 << 20 and 0 <= line < 1 << 20:
+                case [int(index), int(line)] if -1 <= index < 1 << 20 and 0 <= line < 1 << 20:
                     self._progress = (index, line)
                 case _:
                     raise wire.WireError("a progress report that cannot be read")
@@ -341,7 +344,7 @@ class Worker:
         where = self._where()
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
-            return self._mark(_signalled(number, where, end))
+            return self._mark(_signalled(number, where, b"error: Aborted" in self._trace))
         code = os.waitstatus_to_exitcode(status)
         return self._mark(
             StudentFault("exited", f"the code ended the process (os._exit or the like, exit status {code})", where)
@@ -370,23 +373,24 @@ class Worker:
                     return StudentFault(kind, sentence, printable(where, 200), printable(detail, DETAIL_CHARS))  # type: ignore[arg-type]
         return self._stop(StudentFault("bad_reply", "the answer cannot be used: a fault that cannot be read"))
 
-    def _import_notes(self, body: Any) -> list[str]:
+    def _take_notes(self, body: Any) -> None:
         match body:
             case {"notes": list(notes), "placeholders": list(names), "ignored": list(ignored)}:
                 lines = [printable(note, SENTENCE_CHARS) for note in notes[:20]]
                 if names:
                     shown = ", ".join(printable(name, 40) for name in names[:20])
                     lines.append(f"not installed here and replaced by placeholders: {shown}")
-                lines += [
-                    f"{printable(name, 60)}.py was never imported: an installed module has its name"
-                    for name in ignored[:20]
-                ]
-                return lines
-        raise self._stop(StudentFault("bad_reply", "the import answered with something that cannot be read"))
+                for name in ignored[:20]:
+                    lines.append(f"{printable(name, 60)}.py was never imported: an installed module has its name")
+                self.notes = lines
+            case _:
+                raise self._stop(StudentFault("bad_reply", "the import answered with something that cannot be read"))
 
 
-def _signalled(number: int, where: str, end: WorkerEnd) -> StudentFault:
+def _signalled(number: int, where: str, aborted: bool) -> StudentFault:
     inside = f" in {where}" if where else ""
+    if aborted:
+        return StudentFault("crashed", f"the process called abort{inside}", where)
     if number in (signal.SIGSEGV, signal.SIGBUS):
         return StudentFault("crashed", f"segmentation fault{inside}", where)
     if number == signal.SIGXFSZ:

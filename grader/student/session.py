@@ -84,6 +84,20 @@ class StudentSession:
         assert self._report is not None
         return self._report
 
+    def active_layers(self) -> tuple[str, ...]:
+        """Names of the layers whose probes were stopped, for the report."""
+        return self.isolation.active
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the report should know of this machine: isolation and speed, in sentences."""
+        lines = [] if self.isolation.contained else [self.isolation.sentence]
+        if self.speed > 1.5:
+            lines.append(
+                f"This machine is {self.speed:.1f} times slower than the limits are written for; they were scaled."
+            )
+        return tuple(lines)
+
     @contextlib.contextmanager
     def worker(
         self, module: str, *, driver: str, seed: int, sources: Mapping[str, str] | None = None

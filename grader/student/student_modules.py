@@ -8,6 +8,7 @@ everything after it that is not a definition, so that the functions and classes 
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -15,11 +16,16 @@ import linecache
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from grader.student.plan import HIDDEN_PACKAGES
 
 Announce = Callable[[int, int], None]
 
-_CONSTANT = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.List, ast.Tuple, ast.Dict, ast.Name, ast.Attribute, ast.Load)
-_CONSTANT = (*_CONSTANT, ast.operator, ast.unaryop)
+_CONSTANT: tuple[type[ast.AST], ...] = (
+    *(ast.Constant, ast.UnaryOp, ast.BinOp, ast.List, ast.Tuple, ast.Dict, ast.Name, ast.Attribute),
+    *(ast.expr_context, ast.operator, ast.unaryop),
+)
 
 
 class SourceError(Exception):
@@ -59,43 +65,66 @@ def parse(text: str, filename: str) -> ast.Module:
 
 
 def run_module(
-    module: types.ModuleType, tree: ast.Module, filename: str, skip: int | None, announce: Announce
+    module: types.ModuleType, tree: ast.Module, filename: str, cut: Cut, announce: Announce = lambda *_: None
 ) -> list[str]:
-    """Run ``tree`` in ``module``; with ``skip`` leave out that statement and later actions. Returns notes."""
+    """Run ``tree`` in ``module``, one statement at a time, but for what ``cut`` leaves out. Returns notes.
+
+    ``announce`` hears the index and line of every action before it runs, and (-1, 0) when it has ended.
+    """
     notes: list[str] = []
-    futures = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    flags = 0
-    for node in futures:
-        for name in node.names:
-            feature = getattr(__import__("__future__"), name.name, None)
-            flags |= feature.compiler_flag if feature is not None else 0
-    if tree.body and isinstance(tree.body[0], ast.Expr) and isinstance(tree.body[0].value, ast.Constant):
-        text = tree.body[0].value.value
-        module.__doc__ = text if isinstance(text, str) else None
+    flags = _future_flags(tree)
+    module.__doc__ = ast.get_docstring(tree, clean=False)
     for index, node in enumerate(tree.body):
         definition = is_definition(node)
-        if skip is not None and (index == skip or (index > skip and not definition)):
-            continue
-        if _is_main_guard(node):
+        if cut.leaves_out(index, definition):
             continue
         code = compile(ast.Module([node], []), filename, "exec", flags=flags, dont_inherit=True)
         if not definition:
             announce(index, node.lineno)
         try:
             exec(code, module.__dict__)
-        except NameError as error:
-            if skip is None or index < skip:
+        except Exception as error:
+            if not cut.forgives(index, definition, error):
                 raise
-            notes.append(f"line {node.lineno} was left out too: it needs what was cut off ({error})")
+            notes.append(f"{filename}: line {node.lineno} was left out too ({type(error).__name__[:60]})")
+        if not definition:
+            announce(-1, 0)
     return notes
 
 
-def _is_main_guard(node: ast.stmt) -> bool:
-    if not isinstance(node, ast.If) or not isinstance(node.test, ast.Compare):
-        return False
-    return any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)) and any(
-        isinstance(part, ast.Constant) and part.value == "__main__" for part in ast.walk(node.test)
-    )
+def _future_flags(tree: ast.Module) -> int:
+    futures = importlib.import_module("__future__")
+    flags = 0
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            for name in node.names:
+                feature = getattr(futures, name.name, None)
+                flags |= feature.compiler_flag if feature is not None else 0
+    return flags
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is left out of a module after an import that did not end well.
+
+    ``statements`` are the actions that failed or never ended; with ``definitions_only`` so is every action after
+    the first of them.
+    """
+
+    statements: tuple[int, ...] = ()
+    definitions_only: bool = False
+
+    def leaves_out(self, index: int, definition: bool) -> bool:
+        """Whether statement ``index`` is not run."""
+        after = self._after(index) and self.definitions_only and not definition
+        return index in self.statements or after
+
+    def forgives(self, index: int, definition: bool, error: Exception) -> bool:
+        """Whether a failure of statement ``index`` may come of what was left out before it."""
+        return self._after(index) and (not definition or isinstance(error, NameError))
+
+    def _after(self, index: int) -> bool:
+        return bool(self.statements) and index > min(self.statements)
 
 
 class StudentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -105,14 +134,14 @@ class StudentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     imports under that name must stay what it is.
     """
 
-    def __init__(self, sources: Mapping[str, str], hidden: Sequence[str] = ("grader", "reference")) -> None:
+    def __init__(self, sources: Mapping[str, str], guarded: set[tuple[str, int]]) -> None:
         self.sources = dict(sources)
-        self.hidden = frozenset(hidden)
+        self.guarded = guarded
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname.partition(".")[0] in self.hidden:
+        if fullname.partition(".")[0] in HIDDEN_PACKAGES:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         if fullname in self.sources:
             return importlib.util.spec_from_loader(fullname, self, origin=f"{fullname}.py")
@@ -130,7 +159,25 @@ class StudentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             tree = parse(text, filename)
         except SourceError as error:
             raise SyntaxError(str(error)) from None
-        run_module(module, tree, filename, None, lambda index, line: None)
+        self.guarded |= guarded_imports(tree, filename)
+        run_module(module, tree, filename, Cut())
+
+
+def guarded_imports(tree: ast.Module, filename: str) -> set[tuple[str, int]]:
+    """(file, line) of every import in a ``try`` that the file itself rescues from an ImportError."""
+    rescuing = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+    lines: set[tuple[str, int]] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Try):
+            continue
+        caught = (part for handler in node.handlers if handler.type is not None for part in ast.walk(handler.type))
+        names = {part.id for part in caught if isinstance(part, ast.Name)}
+        if names & rescuing or any(handler.type is None for handler in node.handlers):
+            for statement in node.body:
+                for part in ast.walk(statement):
+                    if isinstance(part, ast.Import | ast.ImportFrom):
+                        lines.add((filename, part.lineno))
+    return lines
 
 
 def register_lines(filename: str, text: str) -> None:

@@ -176,7 +176,13 @@ def pack(value: Any, special: Callable[[Any], Any] | None = None, depth: int = 0
     raises `WireError` (the worker passes one that knows torch tensors).
     """
     kind = type(value)
-    if value is None or kind in (bool, float, str, bytes):
+    if value is None or kind in (bool, float, bytes):
+        return value
+    if kind is str:
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise WireError("a text that is not Unicode (a lone surrogate)") from None
         return value
     if kind is int:
         if not -(1 << 63) <= value < 1 << 64:

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from grader.student import placeholders, student_modules, wire
+from grader.student import hw5_utils, placeholders, student_modules, wire
 from grader.student.student_modules import SourceError
 
 _manual_seed = torch.manual_seed
@@ -38,13 +38,15 @@ _dtypes = _floats | {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int
 _exact_text = (str, int, float, bool, type(None))
 
 MESSAGE_CHARS = 300
+GIVEN = frozenset({"hw5_utils"})
+"""Helpers that the homework gives: the grader's own copy is used."""
 
 
 class Refusal(BaseException):
     """A fault found by the worker itself: kind, sentence, where."""
 
-    def __init__(self, kind: str, sentence: str, where: str = "") -> None:
-        self.fault = {"kind": kind, "sentence": sentence, "where": where, "detail": ""}
+    def __init__(self, kind: str, sentence: str, where: str = "", detail: str = "") -> None:
+        self.fault = {"kind": kind, "sentence": sentence, "where": where, "detail": detail}
 
 
 class Channel:
@@ -130,13 +132,19 @@ class Worker:
             self._channel.write(reply)
 
     def _import(self, request_id: str, body: dict[str, Any]) -> dict[str, Any]:
-        name, skip = body["module"], body["skip"]
+        name = body["module"]
+        cut = student_modules.Cut(tuple(body["cut"]), body["definitions_only"])
         sources: dict[str, str] = body["sources"]
         self._seed = body["seed"]
-        ignored = [own for own in sources if own != name and student_modules.is_taken(own)]
+        ignored = [own for own in sources if own != name and (own in GIVEN or student_modules.is_taken(own))]
         own = {key: text for key, text in sources.items() if key not in ignored}
         self._filenames = {f"{key}.py" for key in own}
-        used = placeholders.install(own, self._data)
+        sys.modules.pop("grader", None)
+        hw5_utils._DATA = self._data
+        hw5_utils.__name__, hw5_utils.__file__ = "hw5_utils", "hw5_utils.py"
+        sys.modules["hw5_utils"] = hw5_utils
+        finder = placeholders.install(frozenset(self._filenames))
+        sys.meta_path.insert(0, student_modules.StudentFinder(own, finder.guarded))
         filename = f"{name}.py"
         module = types.ModuleType(name)
         module.__file__ = filename
@@ -148,19 +156,26 @@ class Worker:
         except SourceError as error:
             where = filename if error.line is None else f"{filename}:{error.line}"
             raise Refusal("syntax", str(error), where) from None
+        finder.guarded |= student_modules.guarded_imports(tree, filename)
         self._reset()
 
         def announce(index: int, line: int) -> None:
             self._channel.write(wire.Reply(request_id, "progress", [index, line]))
 
-        notes = student_modules.run_module(module, tree, filename, skip, announce)
+        try:
+            notes = student_modules.run_module(module, tree, filename, cut, announce)
+        except BaseException as error:
+            fault = self._describe(error)
+            if fault["kind"] in ("exception", "missing_name", "import"):
+                fault.update(kind="import", sentence=f"{filename} cannot be imported: {fault['sentence']}")
+            raise Refusal(**fault) from None
         self._driver = {"torch": torch, "np": np, "math": math, "__name__": "driver", "__builtins__": __builtins__}
         exec(compile(body["driver"], "driver.py", "exec", dont_inherit=True), self._driver)
-        return {"notes": notes, "placeholders": sorted(used), "ignored": ignored}
+        return {"notes": notes, "placeholders": sorted(finder.used), "ignored": ignored}
 
     def _call(self, request_id: str, body: dict[str, Any]) -> Any:
         name = body["function"]
-        function = _describe_module if name == "__describe__" else self._driver.get(name)
+        function: Callable[..., Any] | None = _describe_module if name == "__describe__" else self._driver.get(name)
         if function is None:
             raise Refusal("crashed", f"the driver has no function {name}")
         self._reset()
@@ -229,7 +244,7 @@ def _message(error: BaseException) -> str:
     return str(error)[: MESSAGE_CHARS + 1]
 
 
-def _describe_module(student: types.ModuleType) -> dict[str, Any]:
+def _describe_module(student: Any) -> dict[str, Any]:
     """What the module defines: functions and classes with their signatures, as text."""
 
     def signature(value: Any) -> str:
@@ -280,9 +295,9 @@ def run(
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
     os.close(output_fd)
-    sys.stdin = open(0, closefd=False)
-    sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     faulthandler.enable(trace_fd, all_threads=False)
     faulthandler.register(signal.SIGUSR1, trace_fd, all_threads=False)
     try:
