@@ -1,0 +1,268 @@
+"""A student's text → statements, definitions and the member that is the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from grader.theory import tree as t
+from grader.theory.bounds import MAX_DEFINITIONS, MAX_STATEMENTS
+from grader.theory.definitions import Definition, definition_of
+from grader.theory.errors import NoAnswer, ReadError, TooLarge, UnknownWord
+from grader.theory.expression import parse_tokens
+from grader.theory.questions import family_of, is_answer_side
+from grader.theory.segments import Segment, only_prose, segments, split_chain, strip_prose
+from grader.theory.tokens import Token, guess_language, tokenize
+from grader.theory.typeset import typeset
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One side of a relation, as written and as read."""
+
+    text: str
+    start: int
+    end: int
+    node: t.Node | None
+    error: ReadError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A chain of members: a = b ≤ c. A lone expression is a chain of one."""
+
+    members: tuple[Member, ...]
+    relations: tuple[str, ...]
+    intro: str = ""
+    """The word or arrow that opened it: where, with, ⇒, …"""
+    role: str = "answer"
+    """answer, definition, condition or prose."""
+
+    @property
+    def final(self) -> Member:
+        return self.members[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The homework question an expression stands in, and what the student has defined so far."""
+
+    question: str
+    definitions: tuple[Definition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a text was understood."""
+
+    question: str
+    lang: str
+    text: str
+    statements: tuple[Statement, ...]
+    definitions: tuple[Definition, ...]
+    answers: tuple[Statement, ...]
+    """Statements whose last member could be the final answer; usually one."""
+    conditional: bool = False
+    """Is the answer stated only under a condition (“if p_g = p_r”)?"""
+
+    @property
+    def context(self) -> Context:
+        return Context(self.question, self.definitions)
+
+    @property
+    def answer(self) -> t.Node:
+        """The final answer. Raises the member's ReadError when it could not be read."""
+        member = self.answers[0].final
+        if member.node is None:
+            raise member.error or NoAnswer("The answer could not be read.", member.start)
+        return member.node
+
+    @property
+    def typeset(self) -> str:
+        """The whole reading as plain text."""
+        lines = [_chain(s) for s in self.answers]
+        lines += [typeset_definition(d) for d in self.definitions]
+        return "; ".join(line for line in lines if line)
+
+
+def read(question: str, lang: str, text: str, definitions: Iterable[Definition] = ()) -> Reading:
+    """How an answer is understood.
+
+    question: "1.1" … "2.5"; lang: "latex", "text" or "auto"; definitions: what earlier parts of the work declared.
+    Raises ReadError (with .column) when no member of the text can be the answer or when it cannot be read.
+    """
+    family = family_of(question)
+    language = guess_language(text) if lang == "auto" else lang
+    tokens = tokenize(text, language)
+    pieces = segments(tokens, language)
+    if len(pieces) > MAX_STATEMENTS:
+        raise TooLarge(f"The text has more than {MAX_STATEMENTS} statements.", 0)
+    statements = [_statement(text, piece, family, language) for piece in pieces]
+    statements = [s for s in statements if s is not None]
+    return classify(question, language, text, tuple(s for s in statements if s), tuple(definitions))
+
+
+def parse(question: str, lang: str, text: str) -> t.Node:
+    """One expression without relations. Raises ReadError."""
+    language = guess_language(text) if lang == "auto" else lang
+    return parse_tokens(tokenize(text, language), family_of(question), language)
+
+
+def _statement(text: str, piece: Segment, family: str, lang: str) -> Statement | None:
+    if only_prose(piece.tokens, lang):
+        member = Member(_cut(text, piece.tokens), piece.tokens[0].column, piece.tokens[-1].end, None, None)
+        return Statement((member,), (), piece.intro, "prose")
+    chains, relations = split_chain(piece.tokens)
+    members = []
+    for place, chain in enumerate(chains):
+        stripped = strip_prose(chain, first=place == 0, last=place == len(chains) - 1)
+        members.append(_member(text, stripped, family, lang, chain))
+    role = piece.role
+    return Statement(tuple(members), relations, piece.intro, role)
+
+
+def _member(text: str, tokens: tuple[Token, ...], family: str, lang: str, whole: tuple[Token, ...]) -> Member:
+    used = tokens or whole
+    start = used[0].column if used else 0
+    end = used[-1].end if used else 0
+    try:
+        node = parse_tokens(tokens, family, lang)
+    except ReadError as error:
+        return Member(text[start:end], start, end, None, error)
+    return Member(text[start:end], start, end, node)
+
+
+def _cut(text: str, tokens: tuple[Token, ...]) -> str:
+    return text[tokens[0].column : tokens[-1].end]
+
+
+def classify(
+    question: str, lang: str, text: str, statements: tuple[Statement, ...], earlier: tuple[Definition, ...]
+) -> Reading:
+    """Which statement is the answer, which are definitions, which only conditions."""
+    found: list[Definition] = []
+    roles: list[str] = []
+    named: list[bool] = []
+    conditional = False
+    for statement in statements:
+        role, definition, own = _role(question, statement)
+        if statement.intro in ("if", "when", "If", "given") and "=" in statement.relations and role != "prose":
+            conditional, role, definition = True, "condition", None
+        roles.append(role)
+        named.append(own)
+        if definition is not None and role == "definition":
+            found.append(definition)
+    if len(found) > MAX_DEFINITIONS:
+        raise TooLarge(f"The text declares more than {MAX_DEFINITIONS} symbols.", 0)
+    candidates = [k for k, role in enumerate(roles) if role == "answer"]
+    if question == "2.3.beta_bar" and any(named[k] for k in candidates):
+        candidates = [k for k in candidates if named[k]]
+    if not candidates:
+        promoted = _root(statements, roles)
+        if promoted is None:
+            raise _first_error(statements) or NoAnswer("There is no formula that could be the answer.", 0)
+        roles[promoted] = "answer"
+        candidates = [promoted]
+        definition = definition_of(_lhs(statements[promoted]), statements[promoted].final.node)
+        found = [d for d in found if definition is None or d != definition]
+    final = tuple(replace(s, role=r) for s, r in zip(statements, roles, strict=True))
+    _refuse_unread_clauses(final)
+    answers = tuple(final[k] for k in candidates)
+    merged = tuple(found) + tuple(d for d in earlier if d.name not in {f.name for f in found})
+    return Reading(question, lang, text, final, merged, answers, conditional)
+
+
+def _lhs(statement: Statement) -> t.Node | None:
+    return statement.members[0].node if len(statement.members) > 1 else None
+
+
+def _role(question: str, statement: Statement) -> tuple[str, Definition | None, bool]:
+    """(role, definition, is the left side the question's own answer symbol?)"""
+    if statement.role in ("prose", "condition"):
+        return statement.role, None, False
+    clause = statement.intro not in ("", "⇒", "so", "and", "here", "given", "As", "as")
+    if len(statement.members) == 1:
+        return ("clause" if clause else "answer"), None, False
+    relations = set(statement.relations)
+    lhs, rhs = statement.members[0].node, statement.final.node
+    if relations & {"∈", "<", ">", "≠", "∀"}:
+        return "condition", None, False
+    own = lhs is not None and is_answer_side(question, lhs)
+    if "~" in relations:
+        if own and isinstance(rhs, t.Gauss):
+            return "answer", None, True
+        definition = definition_of(lhs, rhs, law=True)
+        return ("definition" if definition else "condition"), definition, False
+    if relations <= {"≤", "≥", "→"} and len(statement.members) == 2 and not own and not _is_bound(question, statement):
+        return "condition", None, False
+    if own:
+        return "answer", None, True
+    if lhs is None:
+        return ("clause" if clause else "answer"), None, False
+    definition = definition_of(lhs, _body(statement))
+    if definition is not None and (clause or not definition.implicit or question != "2.4"):
+        return "definition", definition, False
+    return ("clause" if clause else "answer"), None, False
+
+
+def _is_bound(question: str, statement: Statement) -> bool:
+    """log p_θ(x_0) ≥ … states the ELBO."""
+    return question == "2.1" and statement.relations[-1] in ("≥", "≤")
+
+
+def _body(statement: Statement) -> t.Node | None:
+    """The last member that was read: what the chain says its left side is."""
+    for member in reversed(statement.members[1:]):
+        if member.node is not None:
+            return member.node
+    return None
+
+
+def _root(statements: tuple[Statement, ...], roles: list[str]) -> int | None:
+    """The definition that no other one uses: an answer under a name of the student's own."""
+    defined = [k for k, role in enumerate(roles) if role == "definition" and "~" not in statements[k].relations]
+    names = {k: getattr(_lhs(statements[k]), "name", "") for k in defined}
+    used: set[str] = set()
+    for k in defined:
+        for member in statements[k].members[1:]:
+            if member.node is not None:
+                used |= {n.name for n in t.walk(member.node) if isinstance(n, (t.Sym, t.Call))}
+    roots = [k for k in defined if names[k] not in used]
+    if len(roots) == 1:
+        return roots[0]
+    free = [k for k in (roots or defined) if statements[k].intro in ("", "⇒", "so", "and")]
+    return free[0] if free else None
+
+
+def _first_error(statements: tuple[Statement, ...]) -> ReadError | None:
+    for statement in statements:
+        for member in statement.members:
+            if member.error is not None:
+                return member.error
+    return None
+
+
+def _refuse_unread_clauses(statements: tuple[Statement, ...]) -> None:
+    """Nothing of the text is dropped silently: a clause that is neither definition nor plain prose is refused."""
+    for statement in statements:
+        if statement.role == "clause":
+            error = next((m.error for m in statement.members if m.error is not None), None)
+            start = statement.members[0].start
+            raise error or UnknownWord(f"The clause “{statement.intro} …” could not be used.", start)
+        if statement.role == "definition" and statement.final.node is None:
+            raise statement.final.error or NoAnswer("A definition could not be read.", statement.final.start)
+
+
+def _chain(statement: Statement) -> str:
+    parts = []
+    for place, member in enumerate(statement.members):
+        parts.append(typeset(member.node) if member.node is not None else f"«{member.text}»")
+        if place < len(statement.relations):
+            parts.append(f" {statement.relations[place]} ")
+    return "".join(parts)
+
+
+def typeset_definition(definition: Definition) -> str:
+    """A definition as the reader understood it."""
+    relation = "∼" if definition.law else "="
+    return f"with {typeset(definition.lhs)} {relation} {typeset(definition.body)}"

@@ -1,0 +1,205 @@
+"""Tokens → statements: where one formula ends and the next begins, what is prose, where a chain has its relations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from grader.theory import vocabulary as v
+from grader.theory.tokens import Token
+
+RELATIONS = frozenset({"=", "∝", "≤", "≥", "≈", "<", ">", "≠", "~", "∈"})
+_ARROWS = frozenset({"⇒", "⇔", "→"})
+_SEPARATORS = frozenset({",", ";", ".", ":", "\n", "quad", "∀", '"', "?"})
+_OPERATORS = frozenset({"+", "-", "*", "⊙", "/", "^", "_"})
+_OPEN, _CLOSE = frozenset({"(", "[", "{", "begin", "⟨"}), frozenset({")", "]", "}", "end", "⟩"})
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The tokens of one statement and what opened it."""
+
+    tokens: tuple[Token, ...]
+    intro: str = ""
+    role: str = "answer"
+
+
+def segments(tokens: tuple[Token, ...], lang: str) -> list[Segment]:
+    """Splits at separators, arrows and opening words that stand outside every bracket."""
+    flat = _without_alignment(tokens)
+    found: list[Segment] = []
+    current: list[Token] = []
+    intro, role, level = "", "answer", 0
+
+    def flush() -> None:
+        nonlocal current, role
+        if current:
+            found.append(Segment(tuple(current), intro, role))
+        current, role = [], "answer"
+
+    for place, token in enumerate(flat):
+        if token.kind in _OPEN:
+            level += 1
+        elif token.kind in _CLOSE:
+            level = max(0, level - 1)
+        if level == 0 and token.kind in _SEPARATORS:
+            if token.kind in ("\n", "quad") and _joined(flat, place, current):
+                continue
+            flush()
+            if token.kind in ("\n", ".", ";"):
+                intro = ""
+            if token.kind == "∀":
+                role = "condition"
+            continue
+        if level == 0 and token.kind in _ARROWS:
+            flush()
+            intro = "⇒" if token.kind != "→" else "→"
+            continue
+        if level == 0 and token.kind == "name" and len(token.value) > 1 and token.value in v.INTRODUCTIONS:
+            flush()
+            intro = token.value if not (intro in ("where", "with", "let") and token.value == "and") else intro
+            continue
+        current.append(token)
+    flush()
+    return _without_enumerations(_chained(found))
+
+
+def _without_alignment(tokens: tuple[Token, ...]) -> list[Token]:
+    """Drops & outside case distinctions, and turns \\overset{(a)}{=} into =."""
+    out: list[Token] = []
+    cases = 0
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        cases += {"begin": 1, "end": -1}.get(token.kind, 0)
+        if token.kind == "&" and cases == 0:
+            place += 1
+            continue
+        if token.kind in ("overset", "stackrel"):
+            first = _group_end(tokens, place + 1)
+            second = _group_end(tokens, first)
+            out.extend(x for x in tokens[first:second] if x.kind not in ("{", "}"))
+            place = second
+            continue
+        out.append(token)
+        place += 1
+    return out
+
+
+def _group_end(tokens: tuple[Token, ...], start: int) -> int:
+    level = 0
+    for place in range(start, len(tokens)):
+        level += {"{": 1, "}": -1}.get(tokens[place].kind, 0)
+        if level == 0:
+            return place + 1
+    return len(tokens)
+
+
+def _joined(flat: list[Token], place: int, current: list[Token]) -> bool:
+    """Does the line or the gap end inside a formula: after an operator, or before one or a relation?"""
+    if not current:
+        return True
+    if current[-1].kind in _OPERATORS | RELATIONS | {"nabla", "big"}:
+        return True
+    for token in flat[place + 1 :]:
+        if token.kind in ("\n", "quad"):
+            continue
+        if token.kind in ("-", "+") and flat[place].kind == "quad":
+            return True
+        return token.kind in (_OPERATORS - {"_"}) | RELATIONS
+    return False
+
+
+def _chained(found: list[Segment]) -> list[Segment]:
+    """A statement that starts with a relation continues the one before."""
+    out: list[Segment] = []
+    for segment in found:
+        if segment.tokens[0].kind in RELATIONS and out and segment.intro in ("", "⇒"):
+            previous = out.pop()
+            out.append(replace(previous, tokens=previous.tokens + segment.tokens))
+        else:
+            out.append(segment)
+    return out
+
+
+def _without_enumerations(found: list[Segment]) -> list[Segment]:
+    """t = 1, …, T is one condition, not three answers."""
+    out: list[Segment] = []
+    skip = False
+    for segment in found:
+        if skip:
+            skip = False
+            continue
+        if all(token.kind in ("…", "-") for token in segment.tokens) and out:
+            out[-1] = replace(out[-1], role="condition")
+            skip = True
+            continue
+        if any(token.kind == "…" for token in segment.tokens) and segment.tokens[0].kind == "name" and len(segment.tokens) <= 7:
+            if len(segment.tokens) > 1 and segment.tokens[1].kind == "=":
+                segment = replace(segment, role="condition")
+        out.append(segment)
+    return out
+
+
+def split_chain(tokens: tuple[Token, ...]) -> tuple[list[tuple[Token, ...]], tuple[str, ...]]:
+    """Members and relations of a chain a = b ≤ c."""
+    members: list[tuple[Token, ...]] = []
+    relations: list[str] = []
+    current: list[Token] = []
+    level = 0
+    for token in tokens:
+        if token.kind in _OPEN:
+            level += 1
+        elif token.kind in _CLOSE:
+            level = max(0, level - 1)
+        if level == 0 and token.kind in RELATIONS:
+            if not current and (members or relations):
+                relations[-1] = token.kind
+                continue
+            members.append(tuple(current))
+            relations.append(token.kind)
+            current = []
+            continue
+        current.append(token)
+    members.append(tuple(current))
+    while len(members) > 1 and not members[0]:
+        members.pop(0)
+        relations.pop(0)
+    while len(members) > 1 and not members[-1]:
+        members.pop()
+        relations.pop()
+    return members, tuple(relations)
+
+
+def only_prose(tokens: tuple[Token, ...], lang: str) -> bool:
+    """Words, perhaps with symbols among them (“M is the mask”), and no operator that could change a formula."""
+    words = [token for token in tokens if token.kind == "name" and len(token.value) > 1 and token.value in v.PROSE]
+    if not words:
+        return False
+    structural = {"name", "_", "{", "}", "(", ")", "mark", "accent", "'", "-", "num", "[", "]"}
+    if any(token.kind not in structural for token in tokens):
+        return False
+    first = tokens[0]
+    verbs = ("is", "are", "denotes", "be", "denote")
+    if any(token.value in verbs for token in tokens[1:]):
+        tail = next(k for k, token in enumerate(tokens) if token.value in verbs and k > 0)
+        return all(token.kind == "name" and token.value in v.PROSE for token in tokens[tail:] if token.kind == "name") and not any(
+            token.kind == "num" for token in tokens[tail:]
+        )
+    plain = all(token.kind in ("name", "(", ")", "-", "'") for token in tokens)
+    return plain and all(token.value in v.PROSE for token in tokens if token.kind == "name") and first is not None
+
+
+def strip_prose(tokens: tuple[Token, ...], *, first: bool, last: bool) -> tuple[Token, ...]:
+    """A member without the words around its formula (“the mean is …”, “… elementwise”)."""
+    start, stop = 0, len(tokens)
+    while first and start < stop and _is_prose(tokens[start]):
+        start += 1
+    while last and stop > start and _is_prose(tokens[stop - 1]):
+        stop -= 1
+    while last and stop > start and tokens[stop - 1].kind in ("quad", "\n"):
+        stop -= 1
+    return tokens[start:stop]
+
+
+def _is_prose(token: Token) -> bool:
+    return token.kind == "name" and len(token.value) > 1 and token.value in v.PROSE

@@ -1,0 +1,433 @@
+"""Student text → tokens with their columns. One tokenizer for LaTeX and for plain text: students mix them.
+
+LaTeX is tokenized by TeX's own rule (a backslash and letters, or a backslash and one character); what only changes
+the look is dropped here, so that the grammar meets `bar`, `name`, `(` and `^`, never `\\Bigl`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+
+from grader.theory import vocabulary as v
+from grader.theory.bounds import MAX_DEPTH, MAX_DIGITS, MAX_LENGTH, MAX_TOKENS
+from grader.theory.errors import (
+    EmptyAnswer,
+    TooDeep,
+    TooLong,
+    TooManyDigits,
+    UnbalancedBracket,
+    UnknownCharacter,
+    UnknownCommand,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token. `kind` is name, num, big, frac, accent, mark, sqrt, nabla, partial, begin, end, … or the operator itself."""
+
+    kind: str
+    value: str
+    column: int
+    end: int
+    spaced: bool = False
+    """Does white space stand before it?"""
+    roman: bool = False
+    r"""Was it typed as a word, \mathrm{…} or \text{…}?"""
+
+
+def tokenize(text: str, lang: str) -> tuple[Token, ...]:
+    """Tokens of a student's text; lang is "latex" or "text". Raises a ReadError with the column."""
+    if len(text) > MAX_LENGTH:
+        raise TooLong(f"The answer has {len(text):,} characters; at most {MAX_LENGTH:,} are read.", MAX_LENGTH)
+    scanner = _Scanner(text, latex=lang == "latex")
+    scanner.run(0, len(text))
+    if not scanner.out:
+        raise EmptyAnswer("There is no formula to read.", 0)
+    return tuple(scanner.out)
+
+
+def guess_language(text: str) -> str:
+    r"""latex when the text holds a command, a dollar or a braced index; text otherwise."""
+    marks = ("\\frac", "\\", "$")
+    return "latex" if any(mark in text for mark in marks) else "text"
+
+
+class _Scanner:
+    """Walks the text once; groups of style commands are walked recursively, to a bounded depth."""
+
+    def __init__(self, text: str, *, latex: bool) -> None:
+        self.text = text
+        self.latex = latex
+        self.out: list[Token] = []
+        self.depth = 0
+        self.spaced = False
+
+    def emit(self, kind: str, value: str, start: int, end: int, *, roman: bool = False) -> None:
+        if len(self.out) >= MAX_TOKENS:
+            raise TooLong(f"The answer has more than {MAX_TOKENS:,} symbols.", start)
+        self.out.append(Token(kind, value, start, end, self.spaced, roman))
+        self.spaced = False
+
+    def run(self, start: int, stop: int, *, roman: bool = False) -> None:
+        position = start
+        while position < stop:
+            position = self.step(position, stop, roman)
+
+    def step(self, at: int, stop: int, roman: bool) -> int:
+        text = self.text
+        char = text[at]
+        if char == "\\":
+            return self.command(at, stop, roman)
+        if char in " \t\r\u00a0\u2009\u200a\u202f\u2002\u2003\u2005\ufeff\u200b\u2061\u2062":
+            self.spaced = True
+            return at + 1
+        if char == "\n":
+            self.newline(at, stop)
+            return at + 1
+        if char == "%" and self.latex:
+            end = text.find("\n", at)
+            return stop if end < 0 or end > stop else end
+        if char == "$" or char == "`":
+            self.spaced = True
+            return at + 1
+        if char.isdigit() and char.isascii():
+            return self.number(at, stop)
+        if char == "." and at + 1 < stop and text[at + 1].isascii() and text[at + 1].isdigit():
+            return self.number(at, stop)
+        if char in v.SUBSCRIPTS:
+            return self.script_run(at, stop, v.SUBSCRIPTS, "_")
+        if char in v.SUPERSCRIPTS:
+            return self.script_run(at, stop, v.SUPERSCRIPTS, "^")
+        if char in v.FRACTIONS:
+            top, bottom = v.FRACTIONS[char]
+            for kind, value in (("{", "{"), ("num", str(top)), ("/", "/"), ("num", str(bottom)), ("}", "}")):
+                self.emit(kind, value, at, at + 1)
+            return at + 1
+        if char in v.SYMBOL_NAMES:
+            kind, value = v.SYMBOL_NAMES[char]
+            self.emit(kind, value, at, at + 1)
+            return at + 1
+        if char in v.ACCENT_MARKS:
+            self.emit("mark", v.ACCENT_MARKS[char], at, at + 1)
+            return at + 1
+        if char in v.OPERATORS:
+            return self.operator(at, stop)
+        if char.isalpha() or unicodedata.category(char) == "Mn":
+            return self.letters(at, stop, roman)
+        plain = unicodedata.normalize("NFKC", char)
+        if len(plain) == 1 and plain != char and plain in v.OPERATORS:
+            self.emit(v.OPERATORS[plain], plain, at, at + 1)
+            return at + 1
+        raise UnknownCharacter(f"The character {char!r} has no meaning here.", at)
+
+    def newline(self, at: int, stop: int) -> None:
+        self.spaced = True
+        blank = self.text[at + 1 : stop].split("\n", 1)[0].strip(" \t\r")
+        if (not self.latex or (blank == "" and at + 1 < stop)) and self.out and self.out[-1].kind != "\n":
+            self.emit("\n", "\n", at, at + 1)
+
+    def number(self, at: int, stop: int) -> int:
+        text, end = self.text, at
+        while end < stop and text[end].isascii() and text[end].isdigit():
+            end += 1
+        if end + 1 < stop and text[end] == "." and text[end + 1].isascii() and text[end + 1].isdigit():
+            end += 1
+            while end < stop and text[end].isascii() and text[end].isdigit():
+                end += 1
+        elif end < stop and text[end] == "." and (end + 1 >= stop or text[end + 1] != ".") and self.is_decimal_dot(end, stop):
+            end += 1
+        literal = text[at:end]
+        if end + 1 < stop and text[end] in "eE" and (text[end + 1].isdigit() or text[end + 1] in "+-") and not self.latex:
+            tail = end + 2
+            while tail < stop and text[tail].isascii() and text[tail].isdigit():
+                tail += 1
+            if text[tail - 1].isdigit():
+                exponent = text[end + 1 : tail]
+                if len(exponent) > 3:
+                    raise TooManyDigits(f"The number {text[at:tail][:20]}… is too large or too small.", at)
+                literal, end = f"{literal}e{exponent}", tail
+        if sum(c.isdigit() for c in literal) > MAX_DIGITS:
+            raise TooManyDigits(f"A number has more than {MAX_DIGITS} digits.", at)
+        self.emit("num", literal, at, end)
+        return end
+
+    def is_decimal_dot(self, at: int, stop: int) -> bool:
+        """A dot after digits and before an operator ("2.*x") belongs to the number; before space or the end it stops."""
+        return not self.latex and at + 1 < stop and self.text[at + 1] in "*/)+-"
+
+    def script_run(self, at: int, stop: int, table: dict[str, str], operator: str) -> int:
+        end = at
+        while end < stop and self.text[end] in table:
+            end += 1
+        self.emit(operator, operator, at, at + 1)
+        self.emit("{", "{", at, at + 1)
+        for position in range(at, end):
+            char = table[self.text[position]]
+            if char.isdigit():
+                last = self.out[-1]
+                if last.kind == "num" and last.end == position:
+                    self.out[-1] = replace(last, value=last.value + char, end=position + 1)
+                    continue
+                self.emit("num", char, position, position + 1)
+            elif char.isalpha():
+                self.emit("name", v.GREEK_LETTERS.get(char, char), position, position + 1)
+            else:
+                self.emit(v.OPERATORS[char], char, position, position + 1)
+        self.emit("}", "}", end - 1, end)
+        return end
+
+    def operator(self, at: int, stop: int) -> int:
+        text = self.text
+        pair = text[at : min(at + 2, stop)]
+        double = {"**": "^", "||": "||", ":=": "=", "==": "=", "<=": "≤", ">=": "≥", "=>": "⇒", "->": "→", "!=": "≠",
+                  "~=": "≈", "..": "…", "//": "/", "=:": "="}  # fmt: skip
+        if pair in double:
+            end = at + 2
+            if pair == "..":
+                while end < stop and text[end] == ".":
+                    end += 1
+            self.emit(double[pair], pair, at, end)
+            return end
+        kind = v.OPERATORS[text[at]]
+        if kind == "~" and self.latex:
+            self.spaced = True  # TeX's unbreakable space; the relation is \sim
+            if "\\sim" in text:
+                return at + 1
+            following = text[at + 1 : stop].lstrip(" {\\")
+            if not following or not (following[0].isalpha()):
+                return at + 1
+        if kind == "⊙" and text[at] == "∘" and self.out and self.out[-1].kind == "^":
+            raise UnknownCharacter("A degree sign has no meaning here.", at)
+        self.emit(kind, text[at], at, at + 1)
+        return at + 1
+
+    def letters(self, at: int, stop: int, roman: bool) -> int:
+        text, end = self.text, at
+        char = unicodedata.normalize("NFD", text[at])
+        if char[0] in v.GREEK_LETTERS or not text[at].isascii():
+            return self.unicode_letter(at, stop, char, roman)
+        while end < stop and text[end].isascii() and text[end].isalpha():
+            end += 1
+        word = text[at:end]
+        if not self.latex or roman:
+            while end < stop and text[end].isascii() and text[end].isdigit():
+                end += 1
+            numbered = text[at:end]
+            if numbered != word and (numbered in v.COMPOUND_WORDS or numbered in v.FUNCTIONS):
+                word = numbered
+            elif numbered != word and not roman and len(word) == 1:
+                digits_at = at + len(word)
+                self.emit("name", word, at, digits_at)
+                self.emit("_", "_", digits_at, digits_at)
+                self.emit("num", numbered[len(word) :], digits_at, end)
+                return end
+            else:
+                end = at + len(word)
+        if end < stop and not self.latex and text[end] in v.GREEK_LETTERS and word + text[end] in v.COMPOUND_WORDS:
+            word, end = word + text[end], end + 1
+        return self.word(word, at, end, roman)
+
+    def unicode_letter(self, at: int, stop: int, decomposed: str, roman: bool) -> int:
+        text = self.text
+        for length in (5, 4, 2):
+            piece = text[at : at + length]
+            rest = at + length
+            if piece in v.COMPOUND_WORDS and rest <= stop and not (rest < stop and text[rest].isascii() and text[rest].isalpha()):
+                return self.compound(piece, at, rest)
+        base = unicodedata.normalize("NFKC", decomposed[0])
+        base = unicodedata.normalize("NFD", base)[0]
+        if base in v.GREEK_LETTERS:
+            self.emit("name", v.GREEK_LETTERS[base], at, at + 1, roman=roman)
+        elif base.isascii() and base.isalpha():
+            self.emit("name", base, at, at + 1, roman=roman)
+        elif base in v.OPERATORS:
+            self.emit(v.OPERATORS[base], base, at, at + 1)
+        elif base in v.SYMBOL_NAMES:
+            kind, value = v.SYMBOL_NAMES[base]
+            self.emit(kind, value, at, at + 1)
+        else:
+            raise UnknownCharacter(f"The character {text[at]!r} has no meaning here.", at)
+        for mark in decomposed[1:]:
+            if mark in v.ACCENT_MARKS:
+                self.emit("mark", v.ACCENT_MARKS[mark], at, at + 1)
+        return at + 1
+
+    def word(self, word: str, at: int, end: int, roman: bool) -> int:
+        if word in v.BIG_WORDS and not (roman and word in ("product", "integral", "gradient")):
+            kind = v.BIG_WORDS[word]
+            self.emit({"nabla": "nabla", "partial": "partial"}.get(kind, "big"), kind, at, end)
+        elif word in v.COMPOUND_WORDS and (not self.latex or roman or word in ("betabar", "xhat")):
+            return self.compound(word, at, end)
+        elif word == "sqrt" or word == "Sqrt":
+            self.emit("sqrt", "sqrt", at, end)
+        elif not self.latex or roman or len(word) == 1 or word in v.KEPT_WORDS:
+            self.emit("name", v.SAME_NAME.get(word, word), at, end, roman=roman)
+        elif self.out and self.out[-1].kind in ("_", "{") and len(word) >= 3 and self.after_script():
+            self.emit("name", word, at, end, roman=roman)
+        elif len(word) >= 4 and self.is_prose(word):
+            self.emit("name", word, at, end, roman=True)
+        else:
+            for offset, char in enumerate(word):
+                self.emit("name", char, at + offset, at + offset + 1)
+        return end
+
+    def is_prose(self, word: str) -> bool:
+        return word in v.PROSE or word in v.INTRODUCTIONS
+
+    def after_script(self) -> bool:
+        return self.out[-1].kind == "_" or (len(self.out) > 1 and self.out[-2].kind in ("_", "^"))
+
+    def compound(self, word: str, at: int, end: int) -> int:
+        for piece in v.COMPOUND_WORDS[word].split():
+            if piece.startswith("¯"):
+                self.emit("mark", piece[1:], at, end)
+            elif piece == "tm1":
+                for kind in ("{", "t", "-", "1", "}"):
+                    self.emit({"t": "name", "1": "num"}.get(kind, kind), kind, at, end)
+            elif piece in "_{}-+^*":
+                self.emit(piece, piece, at, end)
+            elif piece.isdigit():
+                self.emit("num", piece, at, end)
+            else:
+                self.emit("name", piece, at, end)
+        return end
+
+    def command(self, at: int, stop: int, roman: bool) -> int:
+        text, end = self.text, at + 1
+        while end < stop and text[end].isascii() and text[end].isalpha():
+            end += 1
+        if end == at + 1:
+            end = min(at + 2, stop)
+        name = text[at + 1 : end]
+        if name in v.WORD_COMMANDS and end < stop and text[end] == "*":
+            end += 1
+        if name in ("[", "]", "(", ")", " ", "", "\n", "-", "'", '"', "@", "#", "%", "="):
+            self.spaced = True
+            return end
+        if name in v.SPACE_COMMANDS:
+            return self.spacing(name, end, stop)
+        if name in v.STYLE_COMMANDS or name in v.WORD_COMMANDS:
+            return self.styled(name, at, end, stop)
+        if name in v.ACCENT_COMMANDS:
+            self.emit("accent", v.ACCENT_COMMANDS[name], at, end)
+            return end
+        if name in ("frac", "dfrac", "tfrac", "cfrac", "nicefrac", "sfrac"):
+            self.emit("frac", name, at, end)
+            return end
+        if name == "sqrt":
+            self.emit("sqrt", "\\sqrt", at, end)
+            return end
+        if name in ("sum", "prod", "int", "nabla", "partial"):
+            self.emit({"nabla": "nabla", "partial": "partial"}.get(name, "big"), name, at, end)
+            return end
+        if name in ("underbrace", "overbrace", "underset", "overset", "stackrel", "binom"):
+            self.emit(name, name, at, end)
+            return end
+        if name in ("begin", "end"):
+            return self.environment(name, at, end, stop)
+        if name in ("label", "tag", "hspace", "vspace", "phantom", "color", "vphantom", "hphantom", "ref", "eqref", "kern",
+                    "mspace", "cite"):  # fmt: skip
+            return self.skip_group(end, stop)
+        if name == "textcolor":
+            return self.skip_group(end, stop)
+        if name in v.COMMANDS:
+            kind = v.COMMANDS[name]
+            if kind == "\u2003":
+                self.emit("quad", "quad", at, end)
+            elif name in ("{", "}", "lbrace", "rbrace"):
+                self.emit(kind, "\\{" if kind == "(" else "\\}", at, end)
+            else:
+                self.emit(kind, kind if kind not in ("*",) else "\\" + name, at, end)
+            return end
+        if name in v.GREEK:
+            self.emit("name", v.SAME_NAME.get(name, name), at, end)
+            return end
+        if name in v.WORD_LIKE_COMMANDS:
+            self.emit("name", v.WORD_LIKE_COMMANDS[name], at, end, roman=len(name) > 1)
+            return end
+        raise UnknownCommand(f"The command \\{name} is not in the vocabulary of this grader.", at)
+
+    def spacing(self, name: str, end: int, stop: int) -> int:
+        self.spaced = True
+        if name in ("left", "right", "middle") or name.lower().startswith("big"):
+            while end < stop and self.text[end] == " ":
+                end += 1
+            if end < stop and self.text[end] == ".":
+                return end + 1
+        return end
+
+    def styled(self, name: str, at: int, end: int, stop: int) -> int:
+        """The content of a style command: a word for \\mathrm and its kin, mathematics in another type otherwise."""
+        while end < stop and self.text[end] in " \n":
+            end += 1
+        if end >= stop:
+            return end
+        as_word = name in v.WORD_COMMANDS
+        if self.text[end] != "{":
+            if self.text[end] == "\\" or as_word or name in ("bf", "it", "cal"):
+                return end
+            return self.step(end, stop, False)
+        close = self.matching_brace(end, stop)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise TooDeep(f"Groups are nested more than {MAX_DEPTH} deep.", at)
+        inner = self.text[end + 1 : close]
+        if as_word:
+            self.spaced = self.spaced or inner[:1] == " "
+            latex, self.latex = self.latex, self.latex and "$" in inner
+            first = len(self.out)
+            self.run(end + 1, close, roman=True)
+            self.latex = latex
+            if len(inner.strip()) and inner[-1:] == " ":
+                self.spaced = True
+            del first
+        else:
+            simple = not any(c in inner for c in "+-/=,*(")
+            if not simple:
+                self.emit("{", "{", end, end + 1)
+            self.run(end + 1, close)
+            if not simple:
+                self.emit("}", "}", close, close + 1)
+        self.depth -= 1
+        return close + 1
+
+    def matching_brace(self, at: int, stop: int) -> int:
+        level, position = 0, at
+        while position < stop:
+            char = self.text[position]
+            if char == "\\":
+                position += 2
+                continue
+            if char == "{":
+                level += 1
+            elif char == "}":
+                level -= 1
+                if level == 0:
+                    return position
+            position += 1
+        raise UnbalancedBracket("An opening brace { has no partner.", at)
+
+    def skip_group(self, end: int, stop: int) -> int:
+        while end < stop and self.text[end] in " *":
+            end += 1
+        if end < stop and self.text[end] == "{":
+            return self.matching_brace(end, stop) + 1
+        return end
+
+    def environment(self, name: str, at: int, end: int, stop: int) -> int:
+        while end < stop and self.text[end] == " ":
+            end += 1
+        if end >= stop or self.text[end] != "{":
+            raise UnbalancedBracket(f"\\{name} has no environment name in braces.", at)
+        close = self.matching_brace(end, stop)
+        environment = self.text[end + 1 : close].strip()
+        if environment in v.ENVIRONMENTS_DROPPED:
+            self.spaced = True
+            return close + 1
+        if environment in ("cases", "dcases", "rcases"):
+            self.emit(name, "cases", at, close + 1)
+            return close + 1
+        if environment in ("pmatrix", "bmatrix", "matrix", "array"):
+            raise UnknownCommand(f"The environment {environment} is not read.", at)
+        raise UnknownCommand(f"The environment {environment[:40]} is not in the vocabulary of this grader.", at)
