@@ -53,7 +53,8 @@ class CodingBench:
         self.device = lab.options.device
         self._lab = lab
         self._module = check.module
-        self._driver = (DRIVERS / f"{check.driver}.py").read_text("utf-8")
+        stems = (check.driver or "").split("+")
+        self._driver = "\n\n".join((DRIVERS / f"{stem}.py").read_text("utf-8") for stem in stems)
         key, digest = lab.rubric.seed_key, lab.submission.digest_of(f"{check.module}.py")
         self.rng: np.random.Generator = generator(key, digest, check.name)
         self._seed = small_seed(key, digest, check.name)

@@ -85,17 +85,17 @@ READINGS: Mapping[str, tuple[Reading, str]] = {
         "the share of the signal and that of the noise look exchanged (β̄ and 1 − β̄)",
     ),
     "beta_for_beta_bar": (_with_bars(lambda b: b), "β_t stands where β̄_t belongs"),
-    "alpha_for_beta": (_alpha_for_beta, "1 − β_t stands where β_t belongs, or the reverse"),
     "first_t_for_all": (_first_for_all, "the first sample's t is used for the whole batch"),
 }
 
 
-FIRST_BAR: Mapping[str, tuple[Reading, str]] = {
+POSTERIOR_READINGS: Mapping[str, tuple[Reading, str]] = {
+    "alpha_for_beta": (_alpha_for_beta, "1 − β_t stands where β_t belongs, or the reverse"),
     "beta_bar_0_wraps": (_first_bar(lambda bars: float(bars[-1])), "it goes wrong at t = 1, where index −1 reads the last β̄"),
     "beta_bar_0_is_beta_bar_1": (_first_bar(lambda bars: float(bars[0])), "it goes wrong at t = 1: β̄_0 is read as β̄_1"),
     "beta_bar_0_is_1": (_first_bar(lambda bars: 1.0), "it goes wrong at t = 1: β̄_0 is taken for 1"),
 }  # fmt: skip
-"""Readings that matter where β̄_{t−1} occurs."""
+"""Readings that matter where β_t or β̄_{t−1} itself occurs."""
 
 
 def _plain_wrapped(betas: Array, t: Array) -> Read:
@@ -197,7 +197,7 @@ WRONG: Mapping[str, Mapping[str, tuple[Formula, str]]] = {
 
 
 def _readings(function: str) -> dict[str, tuple[Reading, str]]:
-    return {**READINGS, **(FIRST_BAR if function.startswith("posterior") else {})}
+    return {**READINGS, **(POSTERIOR_READINGS if function.startswith("posterior") else {})}
 
 
 def sentences(function: str) -> dict[str, str]:

@@ -135,7 +135,7 @@ class Check:
     module: str | None
     """The student's module that it runs ('hw5_gan'); None for theory."""
     driver: str | None
-    """Stem of the driver file under checks/drivers/."""
+    """Stem of the driver file under checks/drivers/; "a+b" runs the texts of both, one after the other."""
     cost: Cost
     needs: tuple[str, ...]
     promise: str

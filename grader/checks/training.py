@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from grader.checks import training_ddpm, training_score
+from grader.checks import training_ddpm, training_gan, training_score
 
-__all__ = ["training_ddpm", "training_score"]
+__all__ = ["training_ddpm", "training_gan", "training_score"]

@@ -28,14 +28,15 @@ class TrustedBench:
         self.quick = quick
         self.device = "cpu"
         self._module, self._seed = module, seed
-        self._path = DRIVERS / f"{check.driver}.py"
+        self._paths = [DRIVERS / f"{stem}.py" for stem in (check.driver or "").split("+")]
         self._driver: dict[str, Any] = {}
 
     def call(self, function: str, *args: Any, limit_s: float | None = None, **kwargs: Any) -> Any:
         """Runs a driver function, seeded as the student process is. Raises StudentFailure for any exception in it."""
         if not self._driver:
             self._driver = {"torch": torch, "np": np, "math": math, "__name__": "driver"}
-            exec(compile(self._path.read_text("utf-8"), str(self._path), "exec", dont_inherit=True), self._driver)
+            for path in self._paths:
+                exec(compile(path.read_text("utf-8"), str(path), "exec", dont_inherit=True), self._driver)
         torch.set_grad_enabled(True)
         torch.manual_seed(self._seed)
         random.seed(self._seed)

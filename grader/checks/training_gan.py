@@ -1,0 +1,155 @@
+"""4.6 GAN training: the networks are wired so that they can learn, and the two losses train a GAN.
+
+A mistake inside DNet, GNet or a loss is graded in its own question. So what fails here is first asked again of the
+part by itself; when the part is wrong by itself, nothing more is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from grader.checks import gan_losses
+from grader.checks.registry import REGISTRY, Bench, Record, Settings, StudentFailure, check
+from grader.checks.training_ring import train_ring
+from grader.model import Evidence, Failure, Finding, Json, Lost, Note
+from grader.scoring.sequential import best, decision
+from grader.scoring.tolerances import read_tolerances
+
+ZDIM, BATCH = 24, 16
+QUESTIONS = {"disc": "DNet", "gen": "GNet"}
+LOSSES = {gan_losses.discriminator_loss.name: "discriminator loss", gan_losses.generator_loss.name: "generator loss"}
+
+
+@check("gan.training", module="hw5_gan", driver="gan+training_gan", cost="training")
+def training(bench: Bench, record: Record) -> None:
+    """GAN wires the networks so that both learn, and its losses train a GAN"""
+    record(attributes=bench.call("gan_attributes", ZDIM))
+    images = bench.rng.uniform(size=(BATCH, 1, 28, 28)).astype(np.float32)
+    record(networks={which: _network(bench, which, images) for which in QUESTIONS})
+    bars = {"energy": read_tolerances()["gan.ring_energy"].value, "modes_missing": 2.0}
+    try:
+        train_ring(bench, record, bars)
+    except StudentFailure as fault:
+        record(ring_failed=_told(fault.failure))
+    if not record.facts.get("ring", {}).get("passed", False):
+        record(losses={name: _alone(bench, name) for name in LOSSES})
+
+
+def _network(bench: Bench, which: str, images: Any) -> dict[str, Json]:
+    """disc or gen inside GAN(ZDIM); where it fails, whether it fails by itself and inside GAN() too."""
+    z = bench.rng.uniform(-1, 1, size=(BATCH, ZDIM)).astype(np.float32)
+    x = images if which == "disc" else z
+    try:
+        return dict(bench.call("own_network", which, ZDIM, x, images, z))
+    except StudentFailure as fault:
+        found: dict[str, Json] = {"failed": _told(fault.failure)}
+    try:
+        found["alone"] = bench.call("own_class", which, ZDIM, x)
+    except StudentFailure as fault:
+        found["alone_failed"] = _told(fault.failure)
+    wide = bench.rng.uniform(-1, 1, size=(BATCH, 64)).astype(np.float32)
+    try:
+        found["default"] = bench.call("own_network", which, 0, images if which == "disc" else wide, images, wide)
+    except StudentFailure:
+        found["default"] = None
+    other = "gen" if which == "disc" else "disc"
+    try:
+        crossed = bench.call("own_network", other, ZDIM, x, images, z)
+        found["crossed"] = crossed["kinds"]
+    except StudentFailure:
+        found["crossed"] = None
+    return found
+
+
+def _told(failure: Failure) -> dict[str, Json]:
+    return {"kind": failure.kind, "sentence": failure.sentence, "where": failure.where}
+
+
+def _alone(bench: Bench, name: str) -> dict[str, Json]:
+    """What the check of one loss sees: it says whether a failed training is that loss's fault."""
+    own = Record()
+    try:
+        REGISTRY[name].measure(bench, own)
+    except StudentFailure as fault:
+        return {"failed": _told(fault.failure)}
+    return {"facts": own.facts, "parts_failed": sorted(own.failures)}
+
+
+@training.judge
+def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
+    networks = seen.facts["networks"]
+    missing = [name for name in QUESTIONS if name not in seen.facts["attributes"]]
+    if missing:
+        yield Lost("missing_attribute", f"GAN has no attribute `{missing[0]}` after __init__.")
+        return
+    if any(networks[which].get("crossed") for which in QUESTIONS):
+        yield Lost("swapped_networks", "disc and gen are exchanged: disc must be a DNet, gen a GNet.")
+        return
+    for which in QUESTIONS:
+        yield from _wired(which, networks[which])
+    yield from _trained(seen.facts, settings)
+
+
+def _wired(which: str, found: Mapping[str, Any]) -> Iterator[Finding]:
+    name = QUESTIONS[which]
+    if "failed" in found:
+        fault = found["failed"]
+        where = f" ({fault['where']})" if fault["where"] else ""
+        text = f"{fault['sentence']}{where}"
+        if "alone_failed" in found:
+            if found["alone_failed"]["kind"] in ("not_implemented", "missing_name"):
+                yield Lost("network_missing", f"The GAN cannot train without {name}: {text}.")
+            else:
+                yield Note(f"{name} fails by itself, which its own question grades: {text}.")
+        elif which == "gen" and found["default"] is not None:
+            yield Lost("hard_coded_zdim", f"GAN(zdim={ZDIM}) does not pass zdim on to the generator: {text}.")
+        elif "cuda" in text.lower():
+            yield Lost(
+                "hard_coded_device", f"The device is fixed in the code: {text}. Take cuda only where there is one."
+            )
+        else:
+            yield Lost("network_fails", f"`{which}` of GAN(zdim={ZDIM}) fails: {text}.")
+        return
+    if found["trainable"] == 0 and found["parameters"]:
+        yield Lost("frozen_network", f"No parameter of `{which}` requires a gradient: the optimizer cannot change it.")
+    elif not found["has_gradient"] or (found["trainable"] and found["reached"] == 0):
+        yield Lost("no_gradient", f"No gradient reaches {name}'s parameters (no_grad, detach or .data in forward?).")
+    elif found["kinds"] == [QUESTIONS["gen" if which == "disc" else "disc"]]:
+        yield Lost("swapped_networks", "disc and gen are exchanged: disc must be a DNet, gen a GNet.")
+
+
+def _trained(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
+    """The losses under the grader's networks."""
+    bars = {"energy": settings.tolerance("gan.ring_energy"), "modes_missing": 2.0}
+    if "ring" in facts and decision(facts["ring"], bars):
+        return
+    wrong = [LOSSES[name] for name in LOSSES if _is_wrong(facts["losses"][name], name, settings)]
+    if wrong:
+        yield Note(f"The training with your losses failed; that is graded with the {' and the '.join(wrong)}.")
+        return
+    if "ring_failed" in facts:
+        fault = facts["ring_failed"]
+        yield Lost(fault["kind"], f"The training stopped: {fault['sentence']}")
+    elif "unusable_loss" in facts:
+        name = f"_get_loss_{facts['unusable_loss']}"
+        yield Lost("no_gradient", f"{name} gives no scalar with a gradient, so that nothing can be trained.")
+    else:
+        energy, missing = best(facts["ring"], "energy"), best(facts["ring"], "modes_missing")
+        how = "with the grader's networks and optimizers"
+        if energy is None:
+            yield Lost("diverged", f"Training with your losses diverges {how}.")
+        elif missing is not None and missing > 2:
+            yield Lost("mode_collapse", f"Training with your losses reaches only {8 - missing:.0f} of 8 modes {how}.")
+        else:
+            yield Lost("training", f"Training with your losses does not come near the data {how}.")
+
+
+def _is_wrong(alone: Mapping[str, Any], name: str, settings: Settings) -> bool:
+    if "failed" in alone or alone["parts_failed"]:
+        return True
+    judge = REGISTRY[name].judge_function
+    assert judge is not None
+    return any(isinstance(f, Lost) for f in judge(Evidence(name, alone["facts"]), settings))
