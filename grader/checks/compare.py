@@ -59,6 +59,7 @@ class Case:
     args: Sequence[Any]
     expected: Array
     variants: Mapping[str, Array] = field(default_factory=dict)
+    """What each known mistake would return; 'name~detail' is another form of the mistake 'name'."""
     strided: bool = False
 
 
@@ -171,7 +172,8 @@ def _explains(
     wrong = [c for c in compared if not within(c["error"])]
     for pool in (compared, wrong):
         for name in catalogue:
-            if all(within(c["variants"].get(name)) for c in pool):
+            spellings = [v for v in pool[0]["variants"] if v.split("~")[0] == name]
+            if any(all(within(c["variants"].get(v)) for c in pool) for v in spellings):
                 return name
     return None
 
