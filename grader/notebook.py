@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-
-MARKERS = {
-    "hw5_gan": frozenset({"DNet", "GNet", "GAN"}),
-    "hw5_diffusion": frozenset({"ScoreNet", "compute_denoising_loss", "langevin_dynamics_sample"}),
-    "hw5_ddpm": frozenset({"NoiseNet", "ddpm_loss", "q_sample", "p_sample", "posterior_mean", "beta_bar"}),
-}
-"""Names that tell which module a notebook holds when its own name does not."""
+from collections.abc import Mapping
 
 _MAGIC = re.compile(r"^\s*[%!?]|^\s*get_ipython\(\)")
 
@@ -19,7 +13,7 @@ class NotebookError(Exception):
     """The file is no notebook that can be read; the text says why."""
 
 
-def read_notebook(content: bytes, stem: str, modules: tuple[str, ...]) -> dict[str, str]:
+def read_notebook(content: bytes, stem: str, modules: Mapping[str, frozenset[str]]) -> dict[str, str]:
     """File name → text: `hw5_gan.py` and so on from the code cells, `<stem>.md` from the markdown cells.
 
     A notebook called like a module is that module; any other is every module whose names it defines.
@@ -35,7 +29,7 @@ def read_notebook(content: bytes, stem: str, modules: tuple[str, ...]) -> dict[s
     code = "\n\n".join(_without_magics(source) for kind, source in cells if kind == "code")
     prose = "\n\n".join(source for kind, source in cells if kind == "markdown")
     made: dict[str, str] = {}
-    targets = [stem] if stem in modules else [m for m in modules if MARKERS.get(m, frozenset()) & defined(code)]
+    targets = [stem] if stem in modules else [m for m in modules if modules[m] & defined(code)]
     for module in targets:
         made[f"{module}.py"] = code
     if prose.strip():

@@ -108,8 +108,8 @@ class _Entry(Protocol):
         """At most `most` + 1 bytes."""
 
 
-def open_submission(path: Path, *, modules: tuple[str, ...]) -> Submission:
-    """Reads a submission: a folder, a .zip, a .tar(.gz), or a single file. `modules` are the graded module names.
+def open_submission(path: Path, *, modules: Mapping[str, frozenset[str]]) -> Submission:
+    """Reads a submission: a folder, a .zip, a .tar(.gz), or a single file. `modules`: the graded modules and the names asked of them.
 
     Raises SubmissionError with a sentence when there is nothing to read at all.
     """
@@ -232,7 +232,7 @@ def _tar_entries(archive: tarfile.TarFile) -> Iterator[_Entry]:
             yield _Tarred(info.name, archive, info)
 
 
-def _collect(entries: Iterator[_Entry], origin: str, modules: tuple[str, ...]) -> Submission:
+def _collect(entries: Iterator[_Entry], origin: str, modules: Mapping[str, frozenset[str]]) -> Submission:
     chosen: dict[str, tuple[int, _Entry]] = {}
     ignored: list[Ignored] = []
     notes: list[str] = []
@@ -257,7 +257,7 @@ def _consider(
     entry: _Entry,
     chosen: dict[str, tuple[int, _Entry]],
     ignored: list[Ignored],
-    modules: tuple[str, ...],
+    modules: Mapping[str, frozenset[str]],
     notes: list[str],
 ) -> None:
     path = PurePosixPath(entry.name.replace("\\", "/"))
@@ -354,7 +354,7 @@ def _digest(files: Mapping[str, bytes]) -> str:
 
 
 def _read_notebooks(
-    files: dict[str, bytes], modules: tuple[str, ...], ignored: list[Ignored], notes: list[str]
+    files: dict[str, bytes], modules: Mapping[str, frozenset[str]], ignored: list[Ignored], notes: list[str]
 ) -> None:
     """Notebooks become sources and write-ups, in place; a .py of the same name has precedence."""
     names = [n for n in files if n.endswith(NOTEBOOK_ENDING)]

@@ -11,6 +11,15 @@ from grader.submission import Submission, open_submission
 
 MODULE_OF_TRACK = {"ddpm": "hw5_ddpm", "score": "hw5_diffusion"}
 MODULES = ("hw5_gan", "hw5_diffusion", "hw5_ddpm")
+ASKED = {
+    "hw5_gan": frozenset({"DNet", "GNet", "GAN"}),
+    "hw5_diffusion": frozenset({"ScoreNet", "compute_denoising_loss", "langevin_dynamics_sample"}),
+    "hw5_ddpm": frozenset(
+        {"beta_schedule", "beta_bar", "q_sample", "predict_x_0", "posterior_mean", "posterior_variance"}
+        | {"NoiseNet", "ddpm_loss", "p_sample", "sample", "conditional_score"}
+    ),
+}
+"""The names that each module is asked to define: they tell the track, and which module a notebook holds."""
 
 
 def choose_track(submission: Submission, rubric: Rubric, wanted: str) -> tuple[str, list[str]]:
@@ -23,9 +32,9 @@ def choose_track(submission: Submission, rubric: Rubric, wanted: str) -> tuple[s
             raise SubmissionError(f"There is no track {wanted!r}; choose ddpm, score or auto.")
         return wanted, []
     stubs = {
-        track: _stubs(submission.text(f"{module}.py"))
+        track: _unfinished(text, ASKED[module])
         for track, module in MODULE_OF_TRACK.items()
-        if submission.text(f"{module}.py") is not None
+        if (text := submission.text(f"{module}.py")) is not None
     }
     if not stubs:
         return rubric.default_track, []
@@ -36,16 +45,19 @@ def choose_track(submission: Submission, rubric: Rubric, wanted: str) -> tuple[s
     return best, [note]
 
 
-def _stubs(text: str | None) -> float:
-    """Share of a file's functions that only raise NotImplementedError or pass; 1 for a file that cannot be parsed."""
+def _unfinished(text: str, asked: frozenset[str]) -> float:
+    """Share of the names asked for that are missing or only raise NotImplementedError; 1 for what cannot be parsed."""
     try:
-        tree = ast.parse(text or "")
+        tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return 1.0
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    if not functions:
-        return 1.0
-    return sum(_is_stub(f) for f in functions) / len(functions)
+    done = set()
+    for node in tree.body:
+        methods = [m for m in node.body if isinstance(m, ast.FunctionDef)] if isinstance(node, ast.ClassDef) else []
+        bodies = [node] if isinstance(node, ast.FunctionDef) else methods
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not all(_is_stub(f) for f in bodies):
+            done.add(node.name)
+    return 1 - len(asked & done) / len(asked)
 
 
 def _is_stub(function: ast.FunctionDef) -> bool:
@@ -56,4 +68,4 @@ def _is_stub(function: ast.FunctionDef) -> bool:
 
 def open_homework(path: Path) -> Submission:
     """The submission at a path, with this homework's modules. Raises SubmissionError."""
-    return open_submission(path, modules=MODULES)
+    return open_submission(path, modules=ASKED)
