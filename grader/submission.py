@@ -109,7 +109,7 @@ class _Entry(Protocol):
 
 
 def open_submission(path: Path, *, modules: Mapping[str, frozenset[str]]) -> Submission:
-    """Reads a submission: a folder, a .zip, a .tar(.gz), or a single file. `modules`: the graded modules and the names asked of them.
+    """Reads a submission: a folder, a .zip, a .tar(.gz), or a single file. `modules`: names asked of each.
 
     Raises SubmissionError with a sentence when there is nothing to read at all.
     """
