@@ -6,9 +6,10 @@ import time
 import traceback
 from pathlib import Path
 
-from grader.model import GraderError, SubmissionError
+from grader.metadata import read_metadata, refused, with_lateness
+from grader.model import GraderError, Json, Report, SubmissionError
 from grader.report.document import write_json
-from grader.report.gradescope import could_not_grade, write_results
+from grader.report.gradescope import could_not_grade, results_document
 
 
 def grade_tree(root: Path) -> None:
@@ -17,18 +18,20 @@ def grade_tree(root: Path) -> None:
     Raises SubmissionError or GraderError after having written a results.json that says so.
     """
     results = root / "results" / "results.json"
+    earned: list[Report] = []
     try:
-        _grade(root, results)
+        _grade(root, results, earned)
     except SubmissionError as error:
         write_json(results, could_not_grade(str(error), ours=False))
         raise
     except Exception as error:
-        write_json(results, could_not_grade("", ours=True))
         detail = "".join(traceback.format_exception(error))
+        if not earned:  # else the file on disk has what was graded, and says that the rest awaits a person
+            write_json(results, could_not_grade("", ours=True))
         raise GraderError(f"the grader failed; results.json says so. {detail}") from error
 
 
-def _grade(root: Path, results: Path) -> None:
+def _grade(root: Path, results: Path, earned: list[Report]) -> None:
     from grader.checks.catalogue import CHECK_NAMES
     from grader.rubric import read_rubric
     from grader.run import Options, Progress, default_paths, grade
@@ -38,16 +41,25 @@ def _grade(root: Path, results: Path) -> None:
     begun = time.monotonic()
     rubric_path, tolerances_path = default_paths()
     rubric = read_rubric(rubric_path, checks=CHECK_NAMES)
+    feedback = rubric.feedback
+    metadata = read_metadata(root / "submission_metadata.json")
+    if metadata is not None and (kept := refused(metadata, feedback)) is not None:
+        write_json(results, kept)
+        return
     tolerances = read_tolerances(tolerances_path)
     submission = open_homework(root / "submission")
     written = -1
 
+    def write(report: Report) -> None:
+        document: dict[str, Json] = results_document(report, feedback)
+        write_json(results, document if metadata is None else with_lateness(document, metadata, feedback))
+        earned.append(report)
+
     def keep(progress: Progress) -> None:
         nonlocal written
         if progress.done != written:
-            write_results(progress.report, results)
+            write(progress.report)
             written = progress.done
 
     deadline_s = rubric.limits.container_minutes * 60 - (time.monotonic() - begun)
-    report = grade(submission, rubric, tolerances, Options(deadline_s=deadline_s), keep)
-    write_results(report, results)
+    write(grade(submission, rubric, tolerances, Options(deadline_s=deadline_s), keep))

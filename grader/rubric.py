@@ -6,10 +6,10 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -33,6 +33,21 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_mb: int
 
 
+class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What students get to see on Gradescope, and how often they may ask."""
+
+    format: Literal["html", "text"] = "html"
+    picture_kb: Annotated[int, msgspec.Meta(ge=0)] = 300
+    """Kilobytes of pictures in one results.json, as they are sent; 0 sends none."""
+    leaderboard: bool = False
+    """Whether the quality of the samples goes to the leaderboard."""
+    attempts_per_day: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Past it, the last valid score stays; 0 is no limit."""
+    late_loss_per_day: str = "0"
+    """Share of the score that each begun late day costs; "0" leaves lateness to Gradescope."""
+    late_grace_minutes: Annotated[float, msgspec.Meta(ge=0)] = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Rubric:
     """The assignment: questions with points, policies, limits."""
@@ -47,6 +62,7 @@ class Rubric:
     digest: str
     """SHA-256 of the file: regrading shows which rubric a grade came from."""
     path: str
+    feedback: Feedback = field(default_factory=Feedback)
 
     def for_track(self, track: str) -> tuple[Question, ...]:
         """The questions of one track, in the rubric's order."""
@@ -81,6 +97,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits
     policy: dict[str, Any]
     question: list[_Row]
+    feedback: Feedback = Feedback()
 
 
 _PATH = re.compile(r"\$(?P<path>[^`]*)")
@@ -148,7 +165,13 @@ def read_rubric(path: Path = DEFAULT_RUBRIC, *, checks: frozenset[str] | None = 
         questions=questions,
         digest=hashlib.sha256(raw).hexdigest(),
         path=str(path),
+        feedback=parsed.feedback,
     )
+    if _points(source, parsed.feedback.late_loss_per_day, source.line_of("feedback", key="late_loss_per_day")) > 1:
+        raise source.error(
+            'late_loss_per_day is a share of the score, at most "1".',
+            source.line_of("feedback", key="late_loss_per_day"),
+        )
     _check_sums(source, rubric)
     return rubric
 

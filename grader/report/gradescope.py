@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gradescope_utils.autograder_utils.decorators import number, tags, visibility, weight
 
 from grader.model import Json, Question, QuestionResult, Report
-from grader.report.document import points, write_json
+from grader.report.document import points
+from grader.report.html import PictureBudget, result_html
 from grader.report.text import result_text, summary_text
+from grader.rubric import Feedback
+
+log = logging.getLogger(__name__)
 
 STATUS = {"passed": "passed", "partial": "failed", "failed": "failed"}
 """Gradescope knows passed and failed; what a person decides has neither."""
-
 
 MOST_DETAIL = 4000
 """Characters of our own fault that are kept for the instructor."""
@@ -36,31 +41,57 @@ def decorated(question: Question) -> Callable[[], None]:
     return test
 
 
-def results_document(report: Report) -> dict[str, Json]:
-    """The results.json of a report. Valid at every moment of a run; `score` is the sum of the tests' scores."""
-    return {
+PLAIN = Feedback(format="text")
+
+LEADERBOARD = ("energy", "Energy distance of the samples")
+"""The metric of a training's checkpoints that the leaderboard shows, and its name there; smaller is better."""
+
+
+def results_document(report: Report, feedback: Feedback = PLAIN) -> dict[str, Json]:
+    """The results.json of a report. Valid at every moment of a run; `score` is the sum of the tests' scores.
+
+    What is said of the whole (text and time) counts visible questions only: a hidden one is not given away by a sum.
+    Pictures are sent once the run has ended.
+    """
+    shown = tuple(r for r in report.results if r.question.visibility == "visible")
+    concealed_s = sum(r.evidence.seconds for r in report.results if r not in shown)
+    budget = PictureBudget(feedback.picture_kb if report.complete else 0)
+    tests = [_test(r, feedback, budget) for r in report.results]
+    document = {
         "score": points(report.score),
-        "execution_time": round(report.seconds),
-        "output": summary_text(report),
+        "execution_time": max(0, round(report.seconds - concealed_s)),
+        "output": summary_text(replace(report, results=shown)),
         "output_format": "text",
-        "test_output_format": "text",
+        "test_output_format": feedback.format,
         "test_name_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "tests": [_test(r) for r in report.results],
+        "tests": tests,
         "extra_data": {
             "digest": report.digest,
             "track": report.track,
             "isolation": list(report.isolation),
             "complete": report.complete,
             "awaiting_review": points(report.awaiting),
+            "pictures_left_out": budget.left_out,
         },
     }
+    if feedback.leaderboard:
+        document["leaderboard"] = leaderboard(report.results)
+    return document
 
 
-def write_results(report: Report, path: Path) -> None:
-    """Writes results.json aside and renames it."""
-    write_json(path, results_document(report))
+def leaderboard(results: Sequence[QuestionResult]) -> list[dict[str, Json]]:
+    """The best energy distance that a training of the student's networks reached; empty when none was measured."""
+    metric, name = LEADERBOARD
+    values = [
+        checkpoint[metric]
+        for result in results
+        for tried in (result.evidence.facts.get("training") or {}).get("tries", ())
+        for checkpoint in tried
+        if isinstance(checkpoint.get(metric), int | float) and math.isfinite(checkpoint[metric])
+    ]
+    return [{"name": name, "value": round(min(values), 5), "order": "asc"}] if values else []
 
 
 def could_not_grade(sentence: str, *, ours: bool) -> dict[str, Json]:
@@ -77,7 +108,17 @@ def could_not_grade(sentence: str, *, ours: bool) -> dict[str, Json]:
     }
 
 
-def _test(result: QuestionResult) -> dict[str, Json]:
+def _output(result: QuestionResult, feedback: Feedback, budget: PictureBudget) -> dict[str, str]:
+    """The feedback on one question; plain text whenever the HTML of it can't be made."""
+    if feedback.format == "html":
+        try:
+            return {"output": result_html(result, budget), "output_format": "html"}
+        except Exception:
+            log.exception("the HTML feedback of %s failed; plain text is sent", result.question.number)
+    return {"output": result_text(result), "output_format": "text"}
+
+
+def _test(result: QuestionResult, feedback: Feedback, budget: PictureBudget) -> dict[str, Json]:
     test: Any = decorated(result.question)
     verdict = result.verdict
     document: dict[str, Json] = {
@@ -85,7 +126,7 @@ def _test(result: QuestionResult) -> dict[str, Json]:
         "max_score": test.__weight__,
         "name": test.__doc__,
         "number": test.__number__,
-        "output": result_text(result),
+        **_output(result, feedback, budget),
         "visibility": test.__visibility__,
         "tags": list(test.__tags__),
         "extra_data": {

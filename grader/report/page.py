@@ -46,6 +46,7 @@ class StepView:
     outcome: Outcome
     mark: str
     word: str
+    text: str
     formula: Markup
     message: str
 
@@ -175,7 +176,8 @@ def _steps(steps: Json) -> list[StepView]:
         if isinstance(step, Mapping) and isinstance(step.get("text"), str):
             outcome, word = STEP_OUTCOMES.get(str(step.get("status")), STEP_OUTCOMES["undecided"])
             message = _text(step.get("message"))
-            views.append(StepView(outcome, MARKS[outcome], word, formula(step["text"], block=True), message))
+            text = step["text"]
+            views.append(StepView(outcome, MARKS[outcome], word, text, formula(text, block=True), message))
     return views
 
 
