@@ -14,6 +14,7 @@ from grader.model import GraderError, SubmissionError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from grader.audit import CaseResult
     from grader.model import Report
     from grader.rubric import Rubric
     from grader.run import Options, Progress
@@ -201,14 +202,50 @@ def answers(
 @app.command(epilog="Example: grader verify")
 def verify() -> None:
     """Proves every reference result with sympy, and lists what the seed document gets wrong."""
-    from grader.verify import render
+    from grader.verify import report_lines
     from grader.verify import verify as prove
 
     report = prove()
-    for line in render(report):
+    for line in report_lines(report):
         print(line)
     if not report.ok:
         raise typer.Exit(COULD_NOT)
+
+
+@app.command(epilog="Example: grader audit --only gan.dnet --sample 20")
+def audit(
+    only: Annotated[list[str] | None, typer.Option(help="Only cases whose check, file or id begins with this.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Only every n-th case, so that about this many.")] = None,
+    trainings: Annotated[bool, typer.Option(help="Grade the trainings of every case, not only of targets.")] = False,
+    rubric: RubricOption = None,
+) -> None:
+    """Measures the two error rates over the corpus: right solutions that lose a point, wrong ones that keep it."""
+    from grader.audit import audit as run_audit
+    from grader.audit import choose, markdown
+    from grader.corpus import load_corpus
+
+    try:
+        settings = _settings(rubric)
+        cases = choose(load_corpus(_submissions()), tuple(only or ()), sample)
+        done = 0
+
+        def show(result: CaseResult) -> None:
+            nonlocal done
+            done += 1
+            marks = "; ".join(result.faults)
+            print(f"{done}/{len(cases)} {result.case.id}: {marks or 'as it should be'}", file=sys.stderr, flush=True)
+
+        results = run_audit(*settings, cases=cases, trainings=trainings, listener=show)
+    except GraderError as error:
+        _stop(str(error))
+    for line in markdown(results):
+        print(line)
+    if any(result.faults for result in results):
+        raise typer.Exit(COULD_NOT)
+
+
+def _submissions() -> Path:
+    return Path(__file__).resolve().parent.parent / "submissions"
 
 
 @app.command(epilog="Example: grader doctor")
