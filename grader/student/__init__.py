@@ -5,8 +5,9 @@ Trusted side: `StudentSession`, `StudentFault` (theirs), `StudentProcessError` (
 
 from grader.student.faults import FAULT_KINDS, FaultKind, StudentFault, StudentProcessError
 from grader.student.limits import Limits
-from grader.student.remote import Worker, finite
+from grader.student.remote import Worker
 from grader.student.session import StudentSession
+from grader.student.values import finite
 
 __all__ = [
     "FAULT_KINDS",

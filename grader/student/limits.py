@@ -30,6 +30,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Everything in the private temporary folder."""
     output_bytes: int = 4 * KIB
     """Kept of the student's prints: this much from the start and this much from the end."""
-    request_bytes: int = 64 * MIB
     reply_bytes: int = 32 * MIB
-    """The longest frame in either direction; the header is checked before anything is read."""
+    """All arrays of one reply together; the header that says how many is checked before anything is read."""

@@ -3,84 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import secrets
 import select
 import signal
 import socket
+import struct
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-import numpy as np
+import psutil
 
 from grader.student import wire
 from grader.student.faults import FAULT_KINDS, StudentFault, StudentProcessError
+from grader.student.import_memory import ImportMemory
 from grader.student.layers import LAYERS, IsolationReport, LayerStatus
-from grader.student.limits import Limits
+from grader.student.limits import MIB, Limits
+from grader.student.text import Output, printable
 from grader.student.zygote_client import WorkerEnd, ZygoteClient
 
 SENTENCE_CHARS = 400
 DETAIL_CHARS = 2000
 TRACE_BYTES = 8192
+DRAIN_BYTES = 1 << 20
+"""Read of the student's prints at a time, so that a flood of them cannot outlast the clock."""
+WATCH_S = 0.1
+FORK_S = 15.0
+"""From the order to a worker's first words, the zygote being warm."""
+KILL_S = 5.0
 MAX_PROGRESS = 20_000
 MAX_CUTS = 2
 """Statements that are left out of one module; at the second, every later action is."""
 _TRACE_LINE = re.compile(r'File "([\w.-]{1,80})", line (\d{1,7}) in ([\w<>.]{1,80})')
-
-
-def printable(text: object, limit: int) -> str:
-    """Text from beside untrusted code: cut to ``limit`` characters, control and direction characters escaped."""
-    if not isinstance(text, str):
-        return ""
-    cut = text[:limit] + ("…" if len(text) > limit else "")
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in cut)
-
-
-class ImportMemory:
-    """What is already known of each module's import, so that a time-out at import is paid once."""
-
-    def __init__(self) -> None:
-        self.cut: dict[str, list[int]] = {}
-        self.definitions_only: set[str] = set()
-        self.fault: dict[str, StudentFault] = {}
-        self.notes: dict[str, list[str]] = {}
-
-    @staticmethod
-    def key(module: str, sources: Mapping[str, str]) -> str:
-        """One module of one submission."""
-        digest = hashlib.sha256(module.encode())
-        for name in sorted(sources):
-            digest.update(name.encode() + b"\0" + sources[name].encode("utf-8", "surrogatepass") + b"\0")
-        return digest.hexdigest()
-
-
-class Output:
-    """The first and the last bytes of what was printed."""
-
-    def __init__(self, keep: int) -> None:
-        self._keep = keep
-        self._head = bytearray()
-        self._tail = bytearray()
-        self.total = 0
-
-    def feed(self, data: bytes) -> None:
-        self.total += len(data)
-        room = self._keep - len(self._head)
-        if room > 0:
-            self._head += data[:room]
-            data = data[room:]
-        self._tail += data
-        del self._tail[: -self._keep]
-
-    def text(self) -> str:
-        left_out = self.total - len(self._head) - len(self._tail)
-        middle = f"\n… {left_out} bytes left out …\n" if left_out else ""
-        both = bytes(self._head).decode("utf-8", "replace"), bytes(self._tail).decode("utf-8", "replace")
-        return printable(both[0] + middle + both[1], 4 * self._keep)
 
 
 class Worker:
@@ -91,6 +48,7 @@ class Worker:
         self._limits = limits
         self._speed = speed
         self._key: int | None = None
+        self._process: psutil.Process | None = None
         self._channel: socket.socket | None = None
         self._output_fd = self._trace_fd = -1
         self._output = Output(limits.output_bytes)
@@ -123,7 +81,7 @@ class Worker:
             body = {"module": module, "sources": dict(sources), "driver": driver, "seed": seed, "cut": cut}
             try:
                 whole = {**body, "definitions_only": key in memory.definitions_only}
-                self._take_notes(self._ask("import", whole, self._limits.import_s))
+                self._take_notes(self._ask("import", whole, b"", self._limits.import_s))
             except StudentFault as fault:
                 first = first or fault
                 index, line = self._progress or (-1, 0)
@@ -151,69 +109,78 @@ class Worker:
         if self._dead is not None:
             raise self._dead
         try:
-            body = {"function": function, "args": wire.pack(list(args)), "kwargs": wire.pack(kwargs)}
+            packer = wire.Packer()
+            body = {"function": function, "args": packer.pack(list(args)), "kwargs": packer.pack(kwargs)}
         except wire.WireError as error:
             raise StudentProcessError(f"{function} cannot be asked: an argument is {error}") from error
-        return self._ask("call", body, limit_s if limit_s is not None else self._limits.call_s)
+        limit_s = limit_s if limit_s is not None else self._limits.call_s
+        return self._ask("call", body, bytes(packer.blob), limit_s)
 
     def close(self) -> None:
         """Kill the worker with everything it started, and wait until that is so."""
         if self._key is None:
             return
-        key, self._key = self._key, None
-        self._client.signal("kill", key)
-        self.end = self._client.wait_end(key, 5.0)
-        if self.end is None:
-            self._client.close()
-            self.end = WorkerEnd(None, 0.0, 0)
+        self._client.signal("kill", self._key)
+        self.end = self._client.wait_end(self._key, KILL_S)
+        if self.end is None or not self.end.clean:
+            self._client.close()  # the zygote does not answer, or could not make sure: it goes with all of its tree
+            self.end = self.end or WorkerEnd(None)
         self._drain()
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
-        for fd in (self._output_fd, self._trace_fd):
-            with contextlib.suppress(OSError):
-                os.close(fd)
-        self._output_fd = self._trace_fd = -1
+        self._release()
 
     # process
 
     def spawn(self) -> None:
         """Fork a worker and read its own report; it has imported nothing yet."""
-        self._client.wait_ready()
+        for attempt in range(2):
+            self._client.wait_ready()
+            try:
+                self._fork()
+                return
+            except (StudentFault, StudentProcessError, wire.WireError, TimeoutError) as error:
+                complaint = self._client.complaint()
+                self._release()
+                self._client.close()
+                if attempt:
+                    raise StudentProcessError(f"a worker did not start: {error} {complaint}") from None
+
+    def _fork(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        if sys.platform == "linux":
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         output_read, output_write = os.pipe()
         trace_read, trace_write = os.pipe()
         for fd in (output_read, trace_read):
             os.set_blocking(fd, False)
-        self._trace, self._progress, self._dead = b"", None, None
+        self._trace, self._progress, self._dead, self._process = b"", None, None, None
         self._channel, self._output_fd, self._trace_fd = ours, output_read, trace_read
-        boot = {"limits": msgspec.to_builtins(self._limits)}
         try:
-            self._key = self._client.fork([theirs.fileno(), output_write, trace_write], boot)
+            self._key = self._client.fork([theirs.fileno(), output_write, trace_write], self._limits)
         finally:
             theirs.close()
             os.close(output_write)
             os.close(trace_write)
-        try:
-            ready = self._receive("", time.monotonic() + self._limits.start_s)
-        except (StudentFault, wire.WireError, TimeoutError) as error:
-            complaint = self._client.complaint()
-            raise StudentProcessError(f"a worker did not start: {error} {complaint}") from None
+        ready = self._receive("", time.monotonic() + FORK_S * self._speed)
         if ready.kind != "ready":
-            raise StudentProcessError("a worker did not begin with its own report")
+            raise wire.WireError("a worker that does not begin with its own report")
         rows = ((name, *ready.body["layers"].get(name, ("absent", "only on Linux"))) for name in LAYERS)
         self.layers = IsolationReport(tuple(LayerStatus(*row) for row in rows))
 
+    def _release(self) -> None:
+        self._key = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        for fd in (self._output_fd, self._trace_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._output_fd = self._trace_fd = -1
+
     # requests
 
-    def _ask(self, op: str, body: dict[str, Any], limit_s: float) -> Any:
+    def _ask(self, op: str, body: dict[str, Any], blob: bytes, limit_s: float) -> Any:
         request_id = secrets.token_hex(8)
-        try:
-            data = wire.encode(wire.Request(request_id, op, body))
-        except (msgspec.MsgspecError, UnicodeEncodeError, TypeError) as error:
-            raise StudentProcessError(f"the request {op} cannot be written: {error}") from error
-        if len(data) > self._limits.request_bytes:
-            raise StudentProcessError(f"the request {op} has {len(data)} bytes, over {self._limits.request_bytes}")
+        data = wire.frame(wire.Request(request_id, op, body), blob)
         seconds = limit_s * self._speed
         deadline = time.monotonic() + seconds
         try:
@@ -242,10 +209,12 @@ class Worker:
 
     def _receive(self, request_id: str, deadline: float) -> wire.Reply:
         for _ in range(MAX_PROGRESS):
-            (length,) = wire.HEADER.unpack(self._exactly(4, deadline))
-            if length > self._limits.reply_bytes:
-                raise wire.WireError(f"a frame of {length} bytes, over the limit of {self._limits.reply_bytes}")
-            reply = wire.decode_reply(self._exactly(length, deadline))
+            body_length, blob_length = wire.HEADER.unpack(self._exactly(wire.HEADER.size, deadline))
+            if body_length > wire.MAX_BODY or blob_length > self._limits.reply_bytes:
+                allowed = f"{wire.MAX_BODY // MIB} MB of values and {self._limits.reply_bytes // MIB} MB of arrays"
+                raise wire.WireError(f"it has {body_length} and {blob_length} bytes, more than {allowed}")
+            body = self._exactly(body_length, deadline)
+            reply = wire.decode_reply(body, self._exactly(blob_length, deadline))
             if reply.id != request_id:
                 raise wire.WireError("a reply that does not answer the question")
             if reply.kind != "progress":
@@ -262,8 +231,9 @@ class Worker:
         parts = bytearray()
         while len(parts) < count:
             self._wait(deadline)
+            wanted = min(count - len(parts), 1 << 20)
             try:
-                part = self._channel.recv(min(count - len(parts), 1 << 20), socket.MSG_DONTWAIT)
+                part = self._read(self._channel, wanted)
             except BlockingIOError:
                 continue
             except OSError:
@@ -273,34 +243,62 @@ class Worker:
             parts += part
         return bytes(parts)
 
+    def _read(self, channel: socket.socket, wanted: int) -> bytes:
+        """The first read also takes the kernel's word for the sender's process number, as seen from here."""
+        if self._process is not None or sys.platform != "linux":
+            return channel.recv(wanted, socket.MSG_DONTWAIT)
+        data, ancillary, _, _ = channel.recvmsg(wanted, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)
+        for level, kind, content in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and len(content) >= 12:
+                with contextlib.suppress(psutil.Error):
+                    self._process = psutil.Process(struct.unpack("=iII", content[:12])[0])
+        return data
+
     def _wait(self, deadline: float, writing: bool = False) -> None:
-        """Until the channel can be used; drains the student's prints meanwhile. Raises TimeoutError."""
+        """Until the channel can be used; drains prints and watches memory and disk meanwhile. Raises TimeoutError."""
         assert self._channel is not None
+        channel, output = self._channel.fileno(), self._output_fd
         poll = select.poll()
-        poll.register(self._channel, select.POLLOUT if writing else select.POLLIN)
-        if self._output_fd >= 0:
-            poll.register(self._output_fd, select.POLLIN)
+        poll.register(channel, select.POLLOUT if writing else select.POLLIN)
+        poll.register(output, select.POLLIN)
+        next_watch = time.monotonic() + WATCH_S
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= deadline:
                 raise TimeoutError
-            events = dict(poll.poll(min(left, 0.1) * 1000 + 1))
-            if events.get(self._output_fd):
+            events = dict(poll.poll(min(deadline - now, WATCH_S) * 1000 + 1))
+            if events.get(output):
                 self._drain()
-                if events[self._output_fd] & select.POLLHUP:
-                    poll.unregister(self._output_fd)
-            if events.get(self._channel.fileno()):
+                if events[output] & (select.POLLHUP | select.POLLERR):
+                    poll.unregister(output)
+            if events.get(channel):
                 return
+            if time.monotonic() >= next_watch:
+                self._watch()
+                next_watch = time.monotonic() + WATCH_S
+
+    def _watch(self) -> None:
+        """Resident memory and scratch files against their limits. Raises `StudentFault`."""
+        limit = self._limits.memory_bytes
+        with contextlib.suppress(psutil.Error):
+            if self._process is not None and self._process.memory_info().rss > limit:
+                raise self._stop(StudentFault("memory", f"killed: it used more than {limit / 1e9:.1f} GB of memory"))
+        scratch = self._client.scratch_of(self._key) if self._key is not None else None
+        if scratch is not None and os.path.isdir(scratch) and _size(scratch) > self._limits.scratch_bytes:
+            most = self._limits.scratch_bytes // MIB
+            raise self._stop(StudentFault("crashed", f"killed: it wrote more than {most} MB of files"))
 
     def _drain(self) -> None:
         for fd, is_trace in ((self._output_fd, False), (self._trace_fd, True)):
-            while fd >= 0:
+            left = DRAIN_BYTES
+            while fd >= 0 and left > 0:
                 try:
                     data = os.read(fd, 1 << 16)
                 except OSError:
                     break
                 if not data:
                     break
+                left -= len(data)
                 if is_trace:
                     self._trace = (self._trace + data)[-TRACE_BYTES:]
                 else:
@@ -337,29 +335,19 @@ class Worker:
         self.end = end = self._client.wait_end(self._key, 1.0)
         if end is None:
             return self._stop(StudentFault("bad_reply", "the code closed the channel that its answers travel on"))
-        self._key_done()
-        status = end.status
-        if status is None:
+        self._drain()
+        if not end.clean:
+            self._client.close()
+        self._release()
+        if end.status is None:
             return self._mark(StudentFault("crashed", "the process that runs the code was destroyed"))
         where = self._where()
-        if os.WIFSIGNALED(status):
-            number = os.WTERMSIG(status)
-            return self._mark(_signalled(number, where, b"error: Aborted" in self._trace))
-        code = os.waitstatus_to_exitcode(status)
-        return self._mark(
-            StudentFault("exited", f"the code ended the process (os._exit or the like, exit status {code})", where)
-        )
-
-    def _key_done(self) -> None:
-        self._drain()
-        self._key = None
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
-        for fd in (self._output_fd, self._trace_fd):
-            with contextlib.suppress(OSError):
-                os.close(fd)
-        self._output_fd = self._trace_fd = -1
+        if os.WIFSIGNALED(end.status):
+            aborted = b"error: Aborted" in self._trace
+            return self._mark(_signalled(os.WTERMSIG(end.status), where, aborted))
+        code = os.waitstatus_to_exitcode(end.status)
+        sentence = f"the code ended the process (os._exit or the like, exit status {code})"
+        return self._mark(StudentFault("exited", sentence, where))
 
     def _mark(self, fault: StudentFault) -> StudentFault:
         self._dead = fault
@@ -395,6 +383,8 @@ def _signalled(number: int, where: str, aborted: bool) -> StudentFault:
         return StudentFault("crashed", f"segmentation fault{inside}", where)
     if number == signal.SIGXFSZ:
         return StudentFault("crashed", f"stopped: it wrote a file that is larger than allowed{inside}", where)
+    if number == signal.SIGKILL:
+        return StudentFault("memory", f"the process was killed{inside}, most likely because memory ran out", where)
     if number == signal.SIGXCPU:
         return StudentFault("timeout", f"stopped: over its processor time{inside}", where)
     if number == signal.SIGSYS:
@@ -406,11 +396,18 @@ def _signalled(number: int, where: str, aborted: bool) -> StudentFault:
     return StudentFault("crashed", f"the process was ended by {name}{inside}", where)
 
 
-def finite(array: Any, what: str) -> np.ndarray[Any, np.dtype[Any]]:
-    """``array`` as it is when every entry is finite. Raises `StudentFault` that names NaN or infinity."""
-    value = np.asarray(array)
-    if value.dtype.kind == "f" and not np.isfinite(value).all():
-        nans, infinities = int(np.isnan(value).sum()), int(np.isinf(value).sum())
-        found = " and ".join(f"{n} {name}" for n, name in ((nans, "NaN"), (infinities, "infinite")) if n)
-        raise StudentFault("bad_reply", f"{what} holds {found} of {value.size} values: they must all be finite")
-    return value
+def _size(folder: str) -> int:
+    """Bytes in a worker's scratch folder, links not followed, at most a few thousand names looked at."""
+    total, left, below = 0, 4000, [folder]
+    while below and left > 0:
+        with contextlib.suppress(OSError), os.scandir(below.pop()) as entries:
+            for entry in entries:
+                left -= 1
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    total += status.st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        below.append(entry.path)
+                if left <= 0:
+                    break
+    return total

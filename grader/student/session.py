@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 
 from grader.student.faults import StudentFault
+from grader.student.import_memory import ImportMemory
 from grader.student.layers import IsolationReport, Layers
 from grader.student.limits import Limits
-from grader.student.remote import ImportMemory, Worker
+from grader.student.remote import Worker
 from grader.student.zygote_client import ZygoteClient
 
-NOMINAL_WORKLOAD_S = 0.012
+NOMINAL_WORKLOAD_S = 0.004
 """What the zygote's fixed workload takes on the machine that the limits are written for (one 2023 server core)."""
 MAX_SPEED_FACTOR = 12.0
 

@@ -1,7 +1,8 @@
 """The format between the grader and a worker: length-prefixed msgpack frames that cannot execute anything.
 
-A frame is four bytes of length (little endian) and a msgpack body. An array is a msgpack extension value that
-holds its dtype, its shape and its bytes (C order, little endian). Both sides speak this file; neither pickles.
+A frame is two lengths (little endian), a short msgpack body and a blob. An array is a msgpack extension value
+that holds its dtype, its shape and where its bytes (C order, little endian) start in the blob. Both sides speak
+this file; neither pickles.
 """
 
 from __future__ import annotations
@@ -9,17 +10,20 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-HEADER = struct.Struct("<I")
+HEADER = struct.Struct("<II")
 ARRAY_CODE = 1
+MAX_BODY = 1 << 20
+"""Bytes of the msgpack part of a reply: one byte of it can become sixty bytes of Python objects, so it is short."""
 MAX_DEPTH = 32
 MAX_DIMENSIONS = 16
 MAX_NODES = 200_000
+MAX_ARRAYS = 4096
 
 DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(name).newbyteorder("<")
@@ -76,35 +80,80 @@ class Event(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 class _ArrayHeader(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     dtype: str
     shape: list[int]
-    data: bytes
+    start: int
 
 
 _header_encoder = msgspec.msgpack.Encoder()
 _header_decoder = msgspec.msgpack.Decoder(_ArrayHeader)
 _encoder = msgspec.msgpack.Encoder()
+order_decoder = msgspec.msgpack.Decoder(Order)
+event_decoder = msgspec.msgpack.Decoder(Event)
 
 
-def frame(body: bytes) -> bytes:
-    """Prefix ``body`` with its length."""
-    return HEADER.pack(len(body)) + body
+def frame(message: msgspec.Struct, blob: bytes = b"") -> bytes:
+    """One whole frame: two lengths, the message, and the bytes of its arrays."""
+    body = _encoder.encode(message)
+    return HEADER.pack(len(body), len(blob)) + body + blob
 
 
-def encode(message: msgspec.Struct) -> bytes:
-    """One whole frame of a message whose values have been through `pack`."""
-    return frame(_encoder.encode(message))
+class Packer:
+    """Turns plain values and arrays into what msgpack carries, exact types only; array bytes gather in `blob`.
+
+    ``special`` is asked about anything that is not plain and returns a numpy array, a plain value, or raises
+    `WireError` (the worker passes one that knows torch tensors).
+    """
+
+    def __init__(self, special: Callable[[Any], Any] | None = None) -> None:
+        self._special = special
+        self.blob = bytearray()
+
+    def pack(self, value: Any, depth: int = 0) -> Any:
+        """``value`` for msgpack. Raises `WireError` that names what cannot travel."""
+        kind = type(value)
+        if value is None or kind in (bool, float, bytes):
+            return value
+        if kind is str:
+            return _text(value)
+        if kind is int:
+            if not -(1 << 63) <= value < 1 << 64:
+                raise WireError("an integer of more than 64 bits")
+            return value
+        if depth >= MAX_DEPTH:
+            raise WireError(f"values nested deeper than {MAX_DEPTH}")
+        if kind is list or kind is tuple:
+            return [self.pack(item, depth + 1) for item in value]
+        if kind is dict:
+            for key in value:
+                if type(key) is not str:
+                    raise WireError(f"a dictionary whose keys are not strings ({type(key).__name__})")
+            return {_text(key): self.pack(item, depth + 1) for key, item in value.items()}
+        if kind is np.ndarray:
+            return self._array(value)
+        if isinstance(value, np.generic) and kind.__module__ == "numpy":
+            array = np.asarray(value)
+            return self.pack(array.item(), depth + 1) if array.dtype.name in DTYPES else self._array(array)
+        if self._special is not None:
+            return self.pack(self._special(value), depth + 1)
+        raise WireError(f"a value of type {kind.__name__[:60]}")
+
+    def _array(self, array: Array) -> msgspec.msgpack.Ext:
+        name = array.dtype.name
+        if name not in DTYPES:
+            raise WireError(f"an array of dtype {name[:40]}")
+        header = _ArrayHeader(name, [int(n) for n in array.shape], len(self.blob))
+        self.blob += np.ascontiguousarray(array, dtype=DTYPES[name]).tobytes()
+        return msgspec.msgpack.Ext(ARRAY_CODE, _header_encoder.encode(header))
 
 
-def pack_array(array: Array) -> msgspec.msgpack.Ext:
-    """A numpy array of one of `DTYPES` as an extension value. Raises `WireError`."""
-    name = array.dtype.name
-    if name not in DTYPES:
-        raise WireError(f"an array of dtype {name}")
-    data = np.ascontiguousarray(array, dtype=DTYPES[name]).tobytes()
-    header = _ArrayHeader(name, [int(n) for n in array.shape], data)
-    return msgspec.msgpack.Ext(ARRAY_CODE, _header_encoder.encode(header))
+def _text(value: str) -> str:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise WireError("a text that is not Unicode (a lone surrogate)") from None
+    return value
 
 
-def unpack_array(data: bytes | memoryview) -> Array:
+def unpack_array(data: bytes | memoryview, blob: bytes | memoryview) -> Array:
     """The array of one extension value, checked field by field, in fresh memory. Raises `WireError`."""
     try:
         header = _header_decoder.decode(data)
@@ -115,35 +164,46 @@ def unpack_array(data: bytes | memoryview) -> Array:
         raise WireError(f"an array of unknown dtype {header.dtype[:40]!r}")
     if len(header.shape) > MAX_DIMENSIONS or any(n < 0 or n > 1 << 40 for n in header.shape):
         raise WireError(f"an array of impossible shape {header.shape[:4]!r}")
-    if math.prod(header.shape) * dtype.itemsize != len(header.data):
+    size = math.prod(header.shape) * dtype.itemsize
+    if header.start < 0 or header.start + size > len(blob):
         raise WireError("an array whose bytes do not fit its shape")
-    if header.dtype == "bool" and any(byte > 1 for byte in np.unique(np.frombuffer(header.data, np.uint8))):
+    raw = np.frombuffer(blob, dtype=np.uint8, count=size, offset=header.start if size else 0)
+    if header.dtype == "bool" and size and raw.max() > 1:
         raise WireError("a boolean array with bytes other than 0 and 1")
-    return np.frombuffer(header.data, dtype=dtype).reshape(header.shape).copy()
+    return raw.copy().view(dtype).reshape(header.shape)
 
 
-def _ext_hook(code: int, data: memoryview) -> Array:
-    if code != ARRAY_CODE:
-        raise WireError(f"an extension value of code {code}")
-    return unpack_array(data)
+def decode_request(body: bytes, blob: bytes) -> Request:
+    """A request, on the worker's side."""
+    return _decode(Request, body, blob)
 
 
-request_decoder = msgspec.msgpack.Decoder(Request, ext_hook=_ext_hook)
-reply_decoder = msgspec.msgpack.Decoder(Reply, ext_hook=_ext_hook)
-order_decoder = msgspec.msgpack.Decoder(Order)
-event_decoder = msgspec.msgpack.Decoder(Event)
-
-
-def decode_reply(body: bytes) -> Reply:
+def decode_reply(body: bytes, blob: bytes) -> Reply:
     """A worker's frame, re-read as untrusted bytes. Raises `WireError` whatever is wrong with it."""
     try:
-        reply = reply_decoder.decode(body)
+        reply = _decode(Reply, body, blob)
         check_tree(reply.body)
     except WireError:
         raise
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError) as error:
         raise WireError("a frame that is not a reply") from error
     return reply
+
+
+_M = TypeVar("_M", Request, Reply)
+
+
+def _decode(kind: type[_M], body: bytes, blob: bytes) -> _M:
+    arrays = 0
+
+    def hook(code: int, data: memoryview) -> Array:
+        nonlocal arrays
+        arrays += 1
+        if code != ARRAY_CODE or arrays > MAX_ARRAYS:
+            raise WireError(f"an extension value of code {code}, or more than {MAX_ARRAYS} arrays")
+        return unpack_array(data, blob)
+
+    return msgspec.msgpack.Decoder(kind, ext_hook=hook).decode(body)
 
 
 def check_tree(value: Any) -> None:
@@ -167,40 +227,3 @@ def check_tree(value: Any) -> None:
                 stack.append((child, depth + 1))
         elif item is not None and kind not in (bool, int, float, str, bytes, np.ndarray):
             raise WireError(f"a value of type {kind.__name__}")
-
-
-def pack(value: Any, special: Callable[[Any], Any] | None = None, depth: int = 0) -> Any:
-    """Turn plain values and arrays into what msgpack carries; exact types only.
-
-    ``special`` is asked first about anything that is not plain and returns a numpy array, a plain value, or
-    raises `WireError` (the worker passes one that knows torch tensors).
-    """
-    kind = type(value)
-    if value is None or kind in (bool, float, bytes):
-        return value
-    if kind is str:
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise WireError("a text that is not Unicode (a lone surrogate)") from None
-        return value
-    if kind is int:
-        if not -(1 << 63) <= value < 1 << 64:
-            raise WireError("an integer of more than 64 bits")
-        return value
-    if depth >= MAX_DEPTH:
-        raise WireError(f"values nested deeper than {MAX_DEPTH}")
-    if kind is list or kind is tuple:
-        return [pack(item, special, depth + 1) for item in value]
-    if kind is dict:
-        for key in value:
-            if type(key) is not str:
-                raise WireError(f"a dictionary whose keys are not strings ({type(key).__name__})")
-        return {key: pack(item, special, depth + 1) for key, item in value.items()}
-    if kind is np.ndarray:
-        return pack_array(value)
-    if isinstance(value, np.generic) and kind.__module__ == "numpy":
-        return pack(value.item(), None, depth + 1) if value.dtype.name in DTYPES else pack_array(np.asarray(value))
-    if special is not None:
-        return pack(special(value), None, depth + 1)
-    raise WireError(f"a value of type {kind.__name__}")

@@ -14,7 +14,6 @@ import random
 import secrets
 import signal
 import socket
-import struct
 import sys
 import traceback
 import types
@@ -52,19 +51,19 @@ class Refusal(BaseException):
 class Channel:
     """Blocking frames over one socket; uses nothing that student code can usefully replace."""
 
-    def __init__(self, fd: int, limit: int) -> None:
+    def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
-        self._limit = limit
 
     def read(self) -> wire.Request | None:
-        header = self._exactly(4)
+        header = self._exactly(wire.HEADER.size)
         if header is None:
             return None
-        body = self._exactly(struct.unpack("<I", header)[0])
-        return None if body is None else wire.request_decoder.decode(body)
+        lengths = wire.HEADER.unpack(header)
+        body, blob = self._exactly(lengths[0]), self._exactly(lengths[1])
+        return None if body is None or blob is None else wire.decode_request(body, blob)
 
-    def write(self, message: wire.Reply) -> None:
-        self._socket.sendall(wire.encode(message))
+    def write(self, message: wire.Reply, blob: bytes = b"") -> None:
+        self._socket.sendall(wire.frame(message, blob))
 
     def _exactly(self, count: int) -> bytes | None:
         parts = []
@@ -120,8 +119,10 @@ class Worker:
         operations: dict[str, Callable[[str, dict[str, Any]], Any]] = {"import": self._import, "call": self._call}
         while (request := self._channel.read()) is not None:
             try:
-                value = wire.pack(operations[request.op](request.id, request.body), tensor_to_array)
-                reply = wire.Reply(request.id, "value", value)
+                packer = wire.Packer(tensor_to_array)
+                value = packer.pack(operations[request.op](request.id, request.body))
+                self._channel.write(wire.Reply(request.id, "value", value), bytes(packer.blob))
+                continue
             except wire.WireError as error:
                 sentence = f"the answer cannot be used: {error}"
                 reply = wire.Reply(request.id, "fault", Refusal("bad_reply", sentence).fault)
@@ -282,13 +283,7 @@ def keep_only(fds: list[int]) -> tuple[int, int, int]:
 
 
 def run(
-    channel_fd: int,
-    output_fd: int,
-    trace_fd: int,
-    boot: dict[str, Any],
-    data: dict[str, bytes],
-    layers: dict[str, tuple[str, str]],
-    uid: int | None,
+    channel_fd: int, output_fd: int, trace_fd: int, data: dict[str, bytes], layers: dict[str, tuple[str, str]]
 ) -> NoReturn:
     """The rest of a worker's life, from inside its layers; never returns."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -301,8 +296,8 @@ def run(
     faulthandler.enable(trace_fd, all_threads=False)
     faulthandler.register(signal.SIGUSR1, trace_fd, all_threads=False)
     try:
-        channel = Channel(channel_fd, boot["limits"]["request_bytes"])
-        channel.write(wire.Reply("", "ready", {"layers": {k: list(v) for k, v in layers.items()}, "uid": uid}))
+        channel = Channel(channel_fd)
+        channel.write(wire.Reply("", "ready", {"layers": {name: list(state) for name, state in layers.items()}}))
         Worker(channel, data).serve()
     except BaseException:
         traceback.print_exc()

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import psutil
 
 from grader.student import wire
 from grader.student.faults import StudentProcessError
@@ -24,144 +24,157 @@ from grader.student.layers import Layers
 from grader.student.limits import Limits
 from grader.student.plan import Plan
 
-EVENT_BYTES = 1 << 20
+EVENT_BYTES = 1 << 16
 SPAWN_ATTEMPTS = 3
+GOODBYE_S = 2.0
+"""How long a zygote has to end by itself, with its workers, before it is killed with everything under it."""
+ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "LC_ALL": "C.UTF-8",
+    "HOME": "/tmp",
+    "MPLBACKEND": "Agg",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerEnd:
-    """How a worker's process ended: ``status`` as from waitpid (None when only the zygote's own end is known)."""
+    """How a worker's process ended."""
 
     status: int | None
-    cpu_s: float
-    peak_bytes: int
+    """As from waitpid; None when the zygote went with it and nobody could ask."""
+    clean: bool = True
+    """Nothing that the worker started was left."""
+    cpu_s: float = 0.0
+    peak_bytes: int = 0
 
 
 class ZygoteClient:
-    """One zygote process and the thread that listens to it. `generation` grows with every respawn."""
+    """One zygote process and the thread that listens to it; a new one replaces it when it dies."""
 
     def __init__(self, limits: Limits, data_files: Mapping[str, bytes], layers: Layers) -> None:
         self._limits = limits
         self._data_files = dict(data_files)
         self._layers = layers
-        self._folder: str | None = None
+        self._life = threading.RLock()
         self._changed = threading.Condition()
         self._send_lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._folder: str | None = None
         self._ready: dict[str, Any] | None = None
-        self._pids: dict[int, int] = {}
         self._ends: dict[int, WorkerEnd] = {}
         self._active: set[int] = set()
         self._next_key = 0
         self._errors = b""
-        self.generation = 0
 
     # life
 
     def start(self) -> None:
         """Exec the zygote and return at once; `wait_ready` waits for it."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        folder = self._make_folder()
-        plan = Plan.make(folder, sorted(self._layers.off))
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        environment = {**threads, "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "MPLBACKEND": "Agg"}
-        process = subprocess.Popen(
-            plan.command(theirs.fileno()),
-            env=environment,
-            pass_fds=[theirs.fileno()],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        theirs.close()
-        with self._changed:
-            self.generation += 1
-            self._process, self._control, self._ready = process, ours, None
-            self._active.clear()
-        threading.Thread(target=self._collect_errors, args=(process,), daemon=True).start()
-        threading.Thread(target=self._listen, args=(process, ours, self.generation), daemon=True).start()
-        self._send(wire.Order("data", 0, self._data_files))
+        with self._life:
+            self.close()
+            protect_own_memory(self._layers)
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            plan = Plan.make(self._make_folder(), sorted(self._layers.off))
+            try:
+                process = subprocess.Popen(
+                    plan.command(theirs.fileno()),
+                    env=ENVIRONMENT,
+                    pass_fds=[theirs.fileno()],
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise StudentProcessError(f"Python could not be started: {error}") from error
+            finally:
+                theirs.close()
+            with self._changed:
+                self._process, self._control, self._ready = process, ours, None
+            threading.Thread(target=self._collect_errors, args=(process,), daemon=True).start()
+            threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
+            with contextlib.suppress(StudentProcessError):
+                self._send(wire.Order("data", 0, self._data_files))
 
     def close(self) -> None:
-        """Kill the zygote with everything under it, and wait until it is gone."""
+        """End the zygote with everything under it; returns when all of it is gone."""
+        with self._life:
+            with self._changed:
+                process, control = self._process, self._control
+                self._process = self._control = self._ready = None
+                for key in self._active:
+                    self._ends.setdefault(key, WorkerEnd(None))
+                self._active.clear()
+                self._changed.notify_all()
+            if control is not None:
+                with contextlib.suppress(OSError):
+                    control.shutdown(socket.SHUT_RDWR)
+            if process is not None:
+                _end_tree(process)
+            if control is not None:
+                control.close()
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
+
+    def wait_ready(self) -> dict[str, Any]:
+        """What the zygote said of itself once warm. Raises `StudentProcessError` after `SPAWN_ATTEMPTS` deaths."""
         with self._changed:
-            process, control = self._process, self._control
-            self._process = self._control = None
-        if control is not None:
-            with contextlib.suppress(OSError):
-                control.shutdown(socket.SHUT_RDWR)
-            control.close()
-        if process is not None:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.kill()
-            process.wait()
-            if process.stderr is not None:
-                process.stderr.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+            if self._ready is not None and self._is_running():
+                return self._ready
+        with self._life:
+            for _ in range(SPAWN_ATTEMPTS):
+                if not self._is_running():
+                    self.start()
+                with self._changed:
+                    self._changed.wait_for(
+                        lambda: self._ready is not None or not self._is_running(), timeout=self._limits.start_s
+                    )
+                    if self._ready is not None and self._is_running():
+                        return self._ready
+                self.close()
+        complaint = self.complaint() or "it said nothing"
+        raise StudentProcessError(f"the student process did not start in {SPAWN_ATTEMPTS} attempts: {complaint}")
+
+    def scratch_of(self, key: int) -> str | None:
+        """Where a worker's files are when they are on disk."""
+        return None if self._folder is None else os.path.join(self._folder, "scratch", str(key))
+
+    @property
+    def process_id(self) -> int | None:
+        """The process that was exec'd, for measurements."""
+        return self._process.pid if self._process is not None else None
+
+    def complaint(self) -> str:
+        """The last lines that the zygote wrote on its standard error."""
+        with self._changed:
+            return self._errors.decode("utf-8", "replace").strip()[-2000:]
+
+    def _is_running(self) -> bool:
+        return self._process is not None and self._control is not None and self._process.poll() is None
 
     def _make_folder(self) -> str:
         """The session's own temporary folder: a mount point, and scratch folders where there are no mounts."""
         self._folder = folder = tempfile.mkdtemp(prefix="grader-session-")
         os.chmod(folder, 0o711)
         for name in ("root", "scratch"):
-            os.mkdir(os.path.join(folder, name), 0o711)
+            os.mkdir(os.path.join(folder, name))
             os.chmod(os.path.join(folder, name), 0o711)
         return folder
 
-    def wait_ready(self) -> dict[str, Any]:
-        """What the zygote said of itself once warm. Raises `StudentProcessError` after `SPAWN_ATTEMPTS` deaths."""
-        for _ in range(SPAWN_ATTEMPTS):
-            if not self.alive():
-                self.close()
-                self.start()
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._ready is not None or not self._is_running(), timeout=self._limits.start_s
-                )
-                if self._ready is not None and self._is_running():
-                    return self._ready
-            complaint = self.complaint() or "no message"
-            self.close()
-        raise StudentProcessError(f"the student process did not start in {SPAWN_ATTEMPTS} attempts: {complaint}")
-
-    def alive(self) -> bool:
-        with self._changed:
-            return self._is_running()
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process is not None else None
-
-    def _is_running(self) -> bool:
-        return self._process is not None and self._control is not None and self._process.poll() is None
-
-    def complaint(self) -> str:
-        """The last lines that the zygote wrote on its standard error."""
-        with self._changed:
-            return bytes(self._errors).decode("utf-8", "replace").strip()[-2000:]
-
-    def _collect_errors(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stderr is not None
-        with contextlib.suppress(OSError, ValueError):
-            while data := os.read(process.stderr.fileno(), 1 << 14):
-                with self._changed:
-                    self._errors = (self._errors + data)[-(1 << 14) :]
-
     # orders
 
-    def fork(self, fds: list[int], boot: dict[str, Any]) -> int:
+    def fork(self, fds: list[int], limits: Limits) -> int:
         """Order a worker that inherits ``fds``; returns its key."""
         with self._changed:
             self._next_key += 1
             key = self._next_key
             self._active.add(key)
-        self._send(wire.Order("fork", key, boot), fds)
+        self._send(wire.Order("fork", key, {"limits": msgspec.to_builtins(limits)}), fds)
         return key
 
     def signal(self, op: str, key: int) -> None:
@@ -170,62 +183,93 @@ class ZygoteClient:
             self._send(wire.Order(op, key, {}))
 
     def wait_end(self, key: int, timeout_s: float) -> WorkerEnd | None:
-        """How the worker ended, or None when the zygote did not say so in time."""
+        """How the worker ended, or None when the zygote does not say so in time."""
         with self._changed:
             self._changed.wait_for(lambda: key in self._ends, timeout_s)
-            self._active.discard(key)
-            return self._ends.pop(key, None)
-
-    def pid_of(self, key: int) -> int | None:
-        with self._changed:
-            return self._pids.get(key)
+            end = self._ends.pop(key, None)
+            if end is not None:
+                self._active.discard(key)
+            return end
 
     def _send(self, order: wire.Order, fds: list[int] | None = None) -> None:
-        message = memoryview(wire.encode(order))
+        message = memoryview(wire.frame(order))
         control = self._control
         if control is None:
             raise StudentProcessError("the student process is not running")
         try:
             with self._send_lock:
-                sent = socket.send_fds(control, [message[: 1 << 16]], fds or [])
+                sent = socket.send_fds(control, [message[: 1 << 15]], fds or [])
                 control.sendall(message[sent:])
         except OSError as error:
             raise StudentProcessError(f"the student process cannot be reached: {error}") from error
 
-    def _listen(self, process: subprocess.Popen[bytes], control: socket.socket, generation: int) -> None:
-        stream = control.makefile("rb")
-        try:
-            while len(header := stream.read(4)) == 4:
-                (length,) = wire.HEADER.unpack(header)
-                if length > EVENT_BYTES:
-                    break
-                self._hear(wire.event_decoder.decode(stream.read(length)), generation)
-        except (OSError, ValueError, msgspec.MsgspecError):
-            pass
-        finally:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=1.0)
-            if process.poll() is None:
-                process.kill()
-            with self._changed:
-                if generation == self.generation:
-                    for key in self._active:
-                        self._ends.setdefault(key, WorkerEnd(None, 0.0, 0))
-                    self._active.clear()
-                self._changed.notify_all()
+    # events
 
-    def _hear(self, event: wire.Event, generation: int) -> None:
+    def _collect_errors(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None
+        with contextlib.suppress(OSError, ValueError):
+            while data := os.read(process.stderr.fileno(), 1 << 14):
+                with self._changed:
+                    self._errors = (self._errors + data)[-(1 << 14) :]
+
+    def _listen(self, control: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError), control.makefile("rb") as stream:
+            while len(header := stream.read(wire.HEADER.size)) == wire.HEADER.size:
+                length, rest = wire.HEADER.unpack(header)
+                if length > EVENT_BYTES or rest:
+                    break
+                self._hear(wire.event_decoder.decode(stream.read(length)), control)
         with self._changed:
-            if generation != self.generation:
+            if control is not self._control:
                 return
-            if event.op == "ready":
-                self._ready = {**event.body, "heard": time.monotonic()}
-            elif event.op == "forked":
-                self._pids[event.key] = int(event.body["pid"])
-            elif event.op == "ended":
-                body = event.body
-                scale = 1 if sys.platform == "darwin" else 1024
-                self._ends[event.key] = WorkerEnd(int(body["status"]), float(body["cpu_s"]), int(body["rss"]) * scale)
-                self._active.discard(event.key)
-                self._pids.pop(event.key, None)
+            for key in self._active:
+                self._ends.setdefault(key, WorkerEnd(None))
+            self._active.clear()
+            process, self._control = self._process, None
             self._changed.notify_all()
+        if process is not None:
+            _end_tree(process)
+
+    def _hear(self, event: wire.Event, control: socket.socket) -> None:
+        with self._changed:
+            if control is not self._control:
+                return
+            body = event.body
+            if event.op == "ready":
+                self._ready = dict(body)
+            elif event.op == "ended" and event.key in self._active:
+                unit = 1 if sys.platform == "darwin" else 1024
+                peak = int(body["rss"]) * unit
+                self._ends[event.key] = WorkerEnd(int(body["status"]), bool(body["clean"]), float(body["cpu_s"]), peak)
+                self._active.discard(event.key)
+            self._changed.notify_all()
+
+
+def _end_tree(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a zygote that was told to go; kill it with its whole tree when it does not."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=GOODBYE_S)
+    if process.poll() is None:
+        tree: list[psutil.Process] = []
+        with contextlib.suppress(psutil.Error):
+            tree = psutil.Process(process.pid).children(recursive=True)
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for child in tree:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        process.kill()
+        process.wait()
+        psutil.wait_procs(tree, timeout=GOODBYE_S)
+    if process.stderr is not None:
+        with contextlib.suppress(OSError):
+            process.stderr.close()
+
+
+def protect_own_memory(layers: Layers) -> None:
+    """Let no process of the same user read this one's memory, where expected values are (Linux)."""
+    if sys.platform == "linux" and "undumpable" not in layers.off:
+        from grader.student import kernel
+
+        with contextlib.suppress(OSError):
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
