@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,8 +16,11 @@ from grader.model import Failure, GraderError, Question
 from grader.rubric import Rubric
 from grader.seeding import generator, small_seed
 from grader.student import Limits, StudentFault, StudentProcessError, StudentSession, Worker
+from grader.student.layers import IsolationReport
 from grader.submission import Submission
 from grader.tracks import MODULES
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from grader.run import Options
@@ -183,11 +187,20 @@ class Lab:
             bench.close()
 
     def isolation(self) -> tuple[str, ...]:
-        """The layers that their own probes found active."""
-        return self._session.isolation.active if self._session is not None else ()
+        """The layers that their own probes found active; none when the student process did not start."""
+        report = self._isolation_report()
+        return report.active if report is not None else ()
 
     def warnings(self) -> list[str]:
         """One line when the student's code could not be contained on this machine."""
-        if self._session is None or self._session.isolation.contained:
-            return []
-        return [self._session.isolation.sentence]
+        report = self._isolation_report()
+        return [] if report is None or report.contained else [report.sentence]
+
+    def _isolation_report(self) -> IsolationReport | None:
+        if self._session is None:
+            return None
+        try:
+            return self._session.isolation
+        except StudentProcessError:
+            log.exception("the student process does not start")
+            return None
