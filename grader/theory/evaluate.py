@@ -48,10 +48,13 @@ class Evaluator(Laws):
         self.model = model
         self.n = model.n
         self.definitions: dict[str, list[Definition]] = {}
-        for definition in definitions:
-            if definition.name not in FIXED and not definition.law:
-                self.definitions.setdefault(definition.name, []).append(definition)
-        self.standard_alpha = standard_alpha or bool({"alpha", "alpha_bar"} & self.definitions.keys())
+        self.relations: list[Definition] = []
+        """Equations of known quantities that hold an undefined one: x_t = … + … ε, β̄_t = 1 − ᾱ_t."""
+        self.sort_definitions(definitions)
+        declared = {n.name for d in self.relations for n in t.walk(d.body) if isinstance(n, t.Sym)} | self.definitions.keys()
+        self.standard_alpha = standard_alpha or bool({"alpha", "alpha_bar"} & declared)
+        self.sigma_source: Evaluator | None = None
+        """Whose σ_t this evaluator uses: the right answer holds for the variance that the student chose."""
         self.noises: dict[str, Value] = {}
         """Values of random variables: what a law comparison probes with."""
         self.steps = 0
@@ -60,6 +63,53 @@ class Evaluator(Laws):
 
     def base_states(self) -> dict[int, int]:
         return {}
+
+    def sort_definitions(self, definitions: tuple[Definition, ...]) -> None:
+        """Definitions proper, and equations that determine a further symbol through a known one."""
+        names = {d.name for d in definitions}
+        for definition in definitions:
+            if definition.law:
+                continue
+            unsolved = {
+                n.name
+                for n in t.walk(definition.body)
+                if isinstance(n, t.Sym) and (n.name in ("alpha", "alpha_bar") or n.name.startswith(_NOISE_BASES))
+            } - names
+            if definition.name in ("x", "beta") or (unsolved and definition.name == "beta_bar"):
+                self.relations.append(definition)
+            elif definition.name not in FIXED:
+                self.definitions.setdefault(definition.name, []).append(definition)
+
+    def solved(self, node: t.Sym, s: Scope) -> Value | None:
+        """A symbol that stands linearly in an equation for a known quantity, solved for."""
+        for relation in self.relations:
+            uses = [n for n in t.walk(relation.body) if isinstance(n, t.Sym) and n.name == node.name]
+            if not uses or node.name in s.defining:
+                continue
+            k = [self.integer(i, s) for i in (node.index if node.name.startswith("alpha") else ())]
+            if not k:
+                k = [self.integer(i, s) for i in relation.index] if relation.index else [self.model.t]
+            inner = self.matched(relation, k, t.Sym(node.name), s)
+            if inner is None:
+                continue
+            left = self.known(t.Sym(relation.name, tuple(t.number(i) for i in k)), s)
+            at_zero = self.probe(relation.body, node.name, 0, inner)
+            at_one = self.probe(relation.body, node.name, 1, inner)
+            slope = add_values(self.n, at_one, negate(at_zero))
+            return divide(self.n, add_values(self.n, left, negate(at_zero)), slope)
+        return None
+
+    def probe(self, body: t.Node, name: str, value: int, s: Scope) -> Value:
+        number = self.n.mp.mpf(value)
+        before = self.noises.get(name)
+        self.noises[name] = Vec((number,) * self.model.d) if name.startswith(_NOISE_BASES) else number
+        try:
+            return self.eval(body, s)
+        finally:
+            if before is None:
+                del self.noises[name]
+            else:
+                self.noises[name] = before
 
     def value(self, node: t.Node, scope: Scope | None = None) -> Value:
         """The value of a node. Raises an EvaluationError, or a ReadError for an unknown name."""
@@ -321,7 +371,11 @@ class Evaluator(Laws):
         if name == "beta_bar":
             return self.model.beta_bar(k)
         if name == "sigma":
-            return self.model.sigma(k)
+            source = self.sigma_source
+            return self.model.sigma(k) if source is None else source.value(t.Sym("sigma", (t.number(k),)))
+        solved = self.solved(t.Sym(name, (t.number(k),), node.column), s) if self.relations else None
+        if solved is not None:
+            return solved
         if self.standard_alpha:
             return self.alpha(name, k, s)
         raise self.unknown(node)
@@ -346,7 +400,10 @@ class Evaluator(Laws):
         return self.model.x(k)
 
     def noise(self, node: t.Sym, s: Scope) -> Value:
-        raise self.unknown(node)
+        solved = self.solved(node, s) if self.relations else None
+        if solved is None:
+            raise self.unknown(node)
+        return solved
 
     def score_symbol(self, node: t.Sym, s: Scope) -> Value:
         model = self.model

@@ -38,6 +38,8 @@ class Model:
         self.theta = theta
         """A second seed for all that depends on θ: two models that differ only in it agree in every constant."""
         self.overrides: dict[str, Value] = {}
+        self.soft_start = False
+        """Is β̄_0 a small positive draw instead of 0? Then σ_1² = β_1 β̄_0/β̄_1 does not vanish."""
         self.free_beta_bar_from: int | None = None
         """From this t on β̄ is an independent draw: in the question that asks for its definition."""
         self._drawn: dict[str, Real] = {}
@@ -74,7 +76,7 @@ class Model:
         return 1 - self.survival(k)
 
     def survival(self, k: int) -> Real:
-        product = self.n.mp.mpf(1)
+        product = 1 - self.uniform("beta_bar_0", 0.01, 0.05) if self.soft_start else self.n.mp.mpf(1)
         for i in range(1, k + 1):
             product *= 1 - self.beta(i)
         return product

@@ -1,0 +1,136 @@
+"""Question 2.1: any form of the evidence lower bound, decided in random discrete chains.
+
+Accepted are the bound itself in every form (definition, factorised, L_0 / L_{t−1} / L_T, log p_θ − KL), and the form in
+which the t-terms are squared distances of x̂_θ(x_t) and x_0, with or without the terms that do not depend on θ.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from grader.theory import tree as t
+from grader.theory.chain import ChainEvaluator
+from grader.theory.deciding import PLANS, Difference, Plan, make_model, point, shown
+from grader.theory.definitions import Definition
+from grader.theory.errors import KindMismatch, Singular
+from grader.theory.reference_answers import elbo_forms, right_answer
+from grader.theory.values import Real
+from grader.theory.verdict import AnswerPolicy
+
+_CONSTANTS = ("const", "C", "c")
+
+
+def elbo_equal(
+    node: t.Node, definitions: tuple[Definition, ...], seed: str, digits: int, policy: AnswerPolicy
+) -> dict[str, Any]:
+    """Fields of an Outcome. Where a chosen σ_1 vanishes, the comparison is made for a small β̄_0 > 0."""
+    try:
+        return _decided(node, definitions, seed, digits, policy, soft=False)
+    except Singular:
+        if not any(d.name == "sigma" for d in definitions):
+            raise
+        result = _decided(node, definitions, seed, digits, policy, soft=True)
+        if result["verdict"] == "incorrect":
+            raise
+        return result
+
+
+def _decided(
+    node: t.Node, definitions: tuple[Definition, ...], seed: str, digits: int, policy: AnswerPolicy, *, soft: bool
+) -> dict[str, Any]:
+    defined = {d.name for d in definitions}
+    has_constant = any(isinstance(n, t.Sym) and n.name in _CONSTANTS and n.name not in defined for n in t.walk(node))
+    if has_constant:
+        return _up_to_constant(node, definitions, seed, digits, policy, soft)
+    alive: set[str] | None = None
+    difference: Difference | None = None
+    for k, plan in enumerate(PLANS["elbo"]):
+        value, forms, shown_difference = _values(node, definitions, f"{seed}/{k}", plan, digits, soft)
+        matching = {name for name, expected in forms.items() if _close(value, expected, digits)}
+        alive = matching if alive is None else alive & matching
+        if not alive:
+            difference = shown_difference
+            break
+    if alive:
+        shortened = not any(name in ("bound", "mixed") for name in alive)
+        return {"verdict": "correct", "draws": len(PLANS["elbo"]), "credit_hint": "up_to_constant" if shortened else None}
+    return {"verdict": "incorrect", "difference": difference}
+
+
+def _pair(
+    seed: str, plan: Plan, digits: int, definitions: tuple[Definition, ...], soft: bool, theta: str = ""
+) -> tuple[ChainEvaluator, ChainEvaluator]:
+    """(the student's, the right answer's) evaluator over the same chain."""
+    model = make_model("elbo", seed, plan, digits, theta)
+    model.soft_start = soft
+    mine, right = ChainEvaluator(model, definitions), ChainEvaluator(model)
+    right.tables, right.sigma_source = mine.chain, mine
+    return mine, right
+
+
+def _number(evaluator: ChainEvaluator, node: t.Node) -> Real:
+    value = evaluator.value(node)
+    if not evaluator.n.is_real(value):
+        raise KindMismatch("The bound is a number, and here a vector stands.")
+    return value
+
+
+def _forms(evaluator: ChainEvaluator) -> dict[str, Real]:
+    """The values of every accepted form in one model."""
+    parts = {name: _number(evaluator, form) for name, form in elbo_forms().items()}
+    zero = evaluator.n.mp.mpf(0)
+    out = {
+        "bound": _number(evaluator, right_answer("2.1")),
+        "mixed": parts["reconstruction"] + parts["prior"] + parts["prediction_from_2"],
+        "mixed without prior": parts["reconstruction"] + parts["prediction_from_2"],
+    }
+    for (a, prior), (b, scale) in product((("", zero), (" with prior", parts["prior"])), (("", zero), (" with scale", parts["scale"]))):
+        out[f"prediction{a}{b}"] = parts["prediction"] + prior + scale
+    return out
+
+
+def _values(
+    node: t.Node, definitions: tuple[Definition, ...], seed: str, plan: Plan, digits: int, soft: bool
+) -> tuple[Real, dict[str, Real], Difference]:
+    mine, right = _pair(seed, plan, digits, definitions, soft)
+    value, forms = _number(mine, node), _forms(right)
+    found = Difference(point(mine.model, ""), shown(mine.n, value), shown(mine.n, forms["bound"]), f"T = {plan.steps}")
+    return value, forms, found
+
+
+def _close(a: Real, b: Real, digits: int) -> bool:
+    from grader.theory.deciding import numbers
+
+    return numbers(digits).close(a, b)
+
+
+def _gaps(
+    node: t.Node, definitions: tuple[Definition, ...], seed: str, digits: int, constant: int, soft: bool
+) -> list[dict[str, Real]]:
+    """answer − form in two models that agree in everything but θ."""
+    out = []
+    for theta in ("first", "second"):
+        mine, right = _pair(seed, PLANS["elbo"][0], digits, definitions, soft, theta)
+        mine.constant = constant
+        value = _number(mine, node)
+        out.append({name: value - form for name, form in _forms(right).items()})
+    return out
+
+
+def _up_to_constant(
+    node: t.Node, definitions: tuple[Definition, ...], seed: str, digits: int, policy: AnswerPolicy, soft: bool
+) -> dict[str, Any]:
+    if policy.constant_in_elbo != "accept":
+        return {"verdict": "incorrect", "mistake": "constant", "sentence": "The bound is asked for without a constant."}
+    first, second = _gaps(node, definitions, seed, digits, 0, soft)
+    shifted, _ = _gaps(node, definitions, seed, digits, 1, soft)
+    one = shifted["bound"] - first["bound"]
+    if not (_close(one, one * 0 + 1, digits) or _close(one, one * 0 - 1, digits)):
+        return {"verdict": "undecided", "sentence": "The constant is not simply added; a person looks at it."}
+    if any(_close(first[name], second[name], digits) for name in first):
+        return {"verdict": "correct", "draws": 2, "credit_hint": "up_to_constant"}
+    mine, right = _pair(seed, PLANS["elbo"][0], digits, definitions, soft, "first")
+    value, expected = _number(mine, node), _forms(right)["bound"]
+    found = Difference(point(mine.model, ""), shown(mine.n, value), shown(mine.n, expected), "T = 3, with the constant 0")
+    return {"verdict": "incorrect", "difference": found}
