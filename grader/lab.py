@@ -145,6 +145,8 @@ class Lab:
     ) -> None:
         self.submission, self.rubric, self.options, self.deadline_s = submission, rubric, options, deadline_s
         self.sources = {**submission.helpers(), **sources_of(submission)}
+        self.notes: list[str] = []
+        """What was seen of a module as a whole: packages replaced by placeholders, statements cut off at import."""
         self._session = session
 
     @classmethod

@@ -134,7 +134,7 @@ def grade(
             if checks[question.number].module:
                 run.isolation = run.isolation or lab.isolation()
             listener(Progress(done + 1, len(order), question.title, run.report(complete=False)))
-        run.notes.extend(lab.warnings() if run.isolation else ())
+        run.notes.extend([*dict.fromkeys(lab.notes), *(lab.warnings() if run.isolation else ())])
     report = run.report(complete=True)
     listener(Progress(len(order), len(order), "", report))
     return report
@@ -193,7 +193,7 @@ def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
                 finally:
                     bench.close()
                     output = bench.output
-                    record.notes.extend(bench.notes)
+                    lab.notes.extend(f"{check.module}.py: {n}" for n in bench.notes)
                 if bench.unusable is not None:
                     record.failures[WHOLE] = bench.unusable
     except StudentFailure as fault:
