@@ -84,7 +84,7 @@ def student_page(report: Report, visibilities: frozenset[Visibility] = SHOWN) ->
     awaiting = sum((r.verdict.awaiting for r in results), Fraction(0))
     layers = ", ".join(report.isolation)
     return (
-        _environment()
+        page_environment()
         .get_template("page.html")
         .render(
             css=Markup((TEMPLATES / "page.css").read_text("utf-8")),
@@ -210,7 +210,7 @@ def _percent(part: Fraction, whole: Fraction) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

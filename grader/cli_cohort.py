@@ -1,0 +1,284 @@
+"""The commands for a class: cohort, review, regrade, export, report, similar. Registered in grader/cli.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from grader.model import GraderError
+
+if TYPE_CHECKING:
+    from grader.cohort.executor import Executor
+    from grader.cohort.messages import Job
+    from grader.cohort.regrade import Regrading
+    from grader.cohort.settings import ClassSettings
+    from grader.cohort.store import Store
+
+COULD_NOT = 1
+USAGE = 2
+INTERRUPTED = 130
+MOST_SHOWN_CHANGES = 40
+
+StoreArgument = Annotated[Path, typer.Argument(help="The store that `grader cohort` wrote.")]
+RubricOption = Annotated[Path | None, typer.Option("--rubric", help="Another rubric than reference/rubric.toml.")]
+TolerancesOption = Annotated[
+    Path | None, typer.Option("--tolerances", help="Other tolerances than reference/tolerances.toml.")
+]
+LateOption = Annotated[
+    Path | None, typer.Option("--late", help="A late policy (TOML); the store keeps it for the next time.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands for a class."""
+    app.command(epilog="Example: grader cohort submissions/ --store class.sqlite")(cohort)
+    app.command(epilog="Example: grader regrade class.sqlite --rubric reference/rubric.toml")(regrade)
+    app.command(epilog="Example: grader review class.sqlite")(review)
+    app.command(epilog="Example: grader report class.sqlite --html pages/")(report)
+    app.command(epilog="Example: grader export class.sqlite --csv grades.csv --columns canvas")(export)
+    app.command(epilog="Example: grader similar class.sqlite")(similar)
+
+
+def _stop(sentence: str, code: int = COULD_NOT) -> NoReturn:
+    print(f"grader: {sentence}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def cohort(
+    folder: Annotated[
+        Path, typer.Argument(help="A folder of submissions (folders, zips), or an unpacked Gradescope export.")
+    ],
+    store: Annotated[Path, typer.Option(help="Where the class is kept; the same command goes on after any end.")],
+    jobs: Annotated[int | None, typer.Option(min=1, max=512, help="Submissions side by side; the cores.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="A Dask scheduler: tcp://host:8786.")
+    ] = None,
+    track: Annotated[str, typer.Option(help="auto, ddpm or score.")] = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="Leave the short trainings out.")] = False,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="For one submission; the rubric's limit.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda, for the trainings.")] = "cpu",
+    rubric: RubricOption = None,
+    tolerances: TolerancesOption = None,
+    late: LateOption = None,
+) -> None:
+    """Grades a class: whatever ends it, the same command goes on with what is left."""
+    from grader.cohort.class_run import ClassOptions, plan
+    from grader.cohort.roster import read_roster
+    from grader.cohort.settings import check_same_rules, late_policy, read_settings
+    from grader.cohort.store import Store, alone
+
+    if track not in ("auto", "ddpm", "score"):
+        _stop(f"--track must be auto, ddpm or score, not {track!r}.", USAGE)
+    if device not in ("auto", "cpu", "cuda"):
+        _stop(f"--device must be auto, cpu or cuda, not {device!r}.", USAGE)
+    try:
+        settings = read_settings(rubric, tolerances, device=device)
+        roster = read_roster(folder)
+        with alone(store), Store(store) as opened:
+            check_same_rules(opened, settings)
+            late_policy(opened, late)
+            opened.enrol(roster.hand_ins)
+            options = ClassOptions(track, quick, None if minutes is None else minutes * 60)
+            work = plan(opened, settings, options, [h.key for h in roster.hand_ins])
+            for note in roster.notes:
+                print(f"note: {note}", file=sys.stderr)
+            _run_jobs(opened, settings, work, _executor(settings, jobs, dask, len(work)), len(roster.hand_ins))
+    except GraderError as error:
+        _stop(str(error))
+
+
+def _executor(settings: ClassSettings, jobs: int | None, dask: str | None, work: int) -> Executor:
+    from grader.cohort.executor import LocalExecutor, cores
+
+    if dask is not None:
+        from grader.cohort.cluster import DaskExecutor
+
+        return DaskExecutor(settings.setup, dask)
+    return LocalExecutor(settings.setup, max(1, min(jobs or cores(), work)))
+
+
+def _run_jobs(store: Store, settings: ClassSettings, work: list[Job], executor: Executor, total: int) -> None:
+    from grader.cohort.class_run import grade_class
+    from grader.cohort.display import Display
+
+    before = total - len(work)
+    try:
+        with Display(len(work), before) as display:
+            tally = grade_class(store, settings, executor, work, listener=display.event, done=display.answer)
+    except KeyboardInterrupt:
+        print("Stopped. What was finished is kept; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    print(
+        f"{tally.finished} graded now, {before} before, {tally.failed} cannot be graded as they are, "
+        f"{tally.ours} failed by the grader's fault."
+    )
+    for row in store.rows():
+        if row.error:
+            print(f"  {row.key}: {row.error.splitlines()[-1]}")
+    if tally.ours:
+        raise typer.Exit(COULD_NOT)
+
+
+def regrade(
+    store: StoreArgument,
+    rubric: RubricOption = None,
+    tolerances: TolerancesOption = None,
+    late: LateOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show who changes by how much.")] = False,
+    by: Annotated[str, typer.Option(help="Who regrades, for the history.")] = "grader",
+    jobs: Annotated[int | None, typer.Option(min=1, help="For evidence that must be measured; the cores.")] = None,
+) -> None:
+    """Applies a changed rubric, policy or tolerance to what is stored; no student code is run for it."""
+    from grader.cohort import regrade as regrading_room
+    from grader.cohort.settings import late_policy, read_settings
+    from grader.cohort.store import Store, alone
+
+    try:
+        settings = read_settings(rubric, tolerances, by_whom=by)
+        with alone(store), Store(store, create=False) as opened:
+            regrading = regrading_room.regrade(opened, settings)
+            _show_changes(regrading)
+            if dry_run:
+                return
+            if not yes and (regrading.changes or regrading.missing) and not typer.confirm("Write this?"):
+                _stop("Nothing was written.")
+            late_policy(opened, late)
+            regrading_room.write(opened, settings, regrading)
+            if regrading.missing:
+                _measure_missing(opened, settings, regrading, jobs)
+    except GraderError as error:
+        _stop(str(error))
+
+
+def _measure_missing(store: Store, settings: ClassSettings, regrading: Regrading, jobs: int | None) -> None:
+    from grader.cohort.class_run import measure_missing
+
+    work = measure_missing(store, settings, regrading.missing)
+    _run_jobs(store, settings, work, _executor(settings, jobs, None, len(work)), len(work))
+
+
+def _show_changes(regrading: Regrading) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from grader.report.text import number
+
+    changes = sorted(regrading.changes, key=lambda c: (-abs(c.after - c.before), c.key))
+    print(f"{len(changes)} of {regrading.looked_at} submissions change.")
+    if changes:
+        shown = Table("submission", "before", "after", "by", "questions", title_justify="left")
+        for change in changes[:MOST_SHOWN_CHANGES]:
+            by = change.after - change.before
+            numbers = ", ".join(q.number for q in change.questions)
+            sign = "+" if by > 0 else ""
+            shown.add_row(change.key, number(change.before), number(change.after), f"{sign}{number(by)}", numbers)
+        Console(highlight=False).print(shown)
+        if len(changes) > MOST_SHOWN_CHANGES:
+            print(f"… and {len(changes) - MOST_SHOWN_CHANGES} more.")
+    if regrading.missing:
+        count = sum(len(numbers) for numbers in regrading.missing.values())
+        print(f"{count} questions of {len(regrading.missing)} submissions have no evidence: they are measured.")
+
+
+def review(
+    store: StoreArgument,
+    by: Annotated[str, typer.Option(help="Who reviews, for the history.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Serves a page on this machine for what needs a person. Ctrl-C ends it; every decision is stored at once."""
+    import getpass
+
+    from grader.cohort.review_app import serve
+
+    try:
+        with_token = serve(store, by or getpass.getuser(), port)
+    except GraderError as error:
+        _stop(str(error))
+    print(f"Review at {with_token.address} (Ctrl-C ends)", flush=True)
+    if browser:
+        import webbrowser
+
+        webbrowser.open(with_token.address)
+    try:
+        with_token.wait()
+    except KeyboardInterrupt:
+        with_token.close()
+
+
+def report(
+    store: StoreArgument,
+    html: Annotated[Path, typer.Option(help="A folder: one page for each student, and class.html.")],
+    late: LateOption = None,
+) -> None:
+    """Writes a page for each student and one for the class, from what is stored."""
+    from grader.cohort.pages import write_pages
+    from grader.cohort.settings import late_policy, stored_settings
+    from grader.cohort.store import Store
+
+    try:
+        with Store(store, create=False) as opened:
+            pages = write_pages(opened, stored_settings(opened), late_policy(opened, late), html)
+    except GraderError as error:
+        _stop(str(error))
+    except OSError as error:
+        _stop(f"the pages could not be written to {html}: {error.strerror}.")
+    print(f"{pages} student pages and class.html are in {html}")
+
+
+def export(
+    store: StoreArgument,
+    csv: Annotated[Path, typer.Option(help="The file to write; '-' is standard output.")],
+    columns: Annotated[str, typer.Option(help="gradescope or canvas.")] = "gradescope",
+    assignment: Annotated[str, typer.Option(help="The assignment's column in Canvas, with its id.")] = "",
+    late: LateOption = None,
+) -> None:
+    """Writes the grades as a table in Gradescope's or Canvas's columns."""
+    from grader.cohort.settings import late_policy, stored_settings
+    from grader.cohort.standings import standings
+    from grader.cohort.store import Store
+    from grader.report.table import table
+
+    if columns not in ("gradescope", "canvas"):
+        _stop(f"--columns must be gradescope or canvas, not {columns!r}.", USAGE)
+    try:
+        with Store(store, create=False) as opened:
+            settings = stored_settings(opened)
+            rows = standings(opened, settings, late_policy(opened, late))
+            text = table(columns, rows, settings.rubric.questions, assignment or settings.rubric.title)
+    except GraderError as error:
+        _stop(str(error))
+    if str(csv) == "-":
+        print(text, end="")
+        return
+    try:
+        csv.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        _stop(f"the table could not be written to {csv}: {error.strerror}.")
+
+
+def similar(
+    store: StoreArgument,
+    least: Annotated[float, typer.Option(min=0, max=100, help="Pairs that agree to this percentage.")] = 90.0,
+) -> None:
+    """Lists pairs of coding submissions that agree after names and comments are taken away. For the instructor only."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from grader.cohort.similarity import similar_pairs
+    from grader.cohort.store import Store
+
+    try:
+        with Store(store, create=False) as opened:
+            pairs = similar_pairs(opened, least)
+    except GraderError as error:
+        _stop(str(error))
+    shown = Table("file", "one", "other", "agree", "with the baseline", title_justify="left")
+    for pair in pairs:
+        shown.add_row(pair.file, pair.one, pair.other, f"{pair.percent:.0f} %", f"{pair.baseline:.0f} %")
+    Console(highlight=False).print(shown)
+    print("A likeness is a reason to look, never a proof: the handout leaves little freedom.")

@@ -1,0 +1,92 @@
+"""What decides the grades of a class, read once: rubric, tolerances, late policy, and the stamp that grades carry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from grader.checks.catalogue import CHECK_NAMES
+from grader.cohort.late import LatePolicy, read_late_policy
+from grader.cohort.messages import Setup
+from grader.cohort.records import Stamp
+from grader.cohort.store import Store
+from grader.cohort.version import grader_version
+from grader.model import GraderError
+from grader.rubric import Rubric, read_rubric
+from grader.run import default_paths
+from grader.scoring.tolerances import Tolerance, read_tolerances
+
+LATE = "late_policy"
+RUBRIC, TOLERANCES = "rubric", "tolerances"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSettings:
+    """Rubric and tolerances with the bytes that they were read from."""
+
+    rubric: Rubric
+    tolerances: Mapping[str, Tolerance]
+    setup: Setup
+    stamp: Stamp
+
+
+def read_settings(
+    rubric: Path | None = None, tolerances: Path | None = None, *, device: str = "cpu", by_whom: str = "grader"
+) -> ClassSettings:
+    """The given files, else the ones that ship with the grader. Raises GraderError with the place of a mistake."""
+    default_rubric, default_tolerances = default_paths()
+    rubric_path, tolerances_path = rubric or default_rubric, tolerances or default_tolerances
+    parsed = read_rubric(rubric_path, checks=CHECK_NAMES)
+    bounds = dict(read_tolerances(tolerances_path))
+    raw = tolerances_path.read_bytes()
+    stamp = Stamp(parsed.digest, hashlib.sha256(raw).hexdigest(), grader_version(), by_whom)
+    return ClassSettings(parsed, bounds, Setup(rubric_path.read_bytes(), raw, device), stamp)
+
+
+def keep_settings(store: Store, settings: ClassSettings) -> None:
+    """Makes rubric and tolerances the store's own, and keeps each version that grades came from."""
+    rubric, bounds = settings.setup.rubric.decode("utf-8"), settings.setup.tolerances.decode("utf-8")
+    store.set(
+        {
+            RUBRIC: rubric,
+            TOLERANCES: bounds,
+            f"file:{settings.stamp.rubric_digest}": rubric,
+            f"file:{settings.stamp.tolerances_digest}": bounds,
+        }
+    )
+
+
+def stored_settings(store: Store, *, by_whom: str = "grader") -> ClassSettings:
+    """The rubric and tolerances that the store's grades stand on. Raises GraderError when nothing was graded."""
+    rubric, tolerances = store.setting(RUBRIC), store.setting(TOLERANCES)
+    if rubric is None or tolerances is None:
+        raise GraderError(f"{store.path} holds no grade; make some with: grader cohort DIR --store {store.path}")
+    with TemporaryDirectory(prefix="grader-settings-") as folder:
+        rubric_path, tolerances_path = Path(folder) / "rubric.toml", Path(folder) / "tolerances.toml"
+        rubric_path.write_bytes(rubric.encode("utf-8"))
+        tolerances_path.write_bytes(tolerances.encode("utf-8"))
+        return read_settings(rubric_path, tolerances_path, by_whom=by_whom)
+
+
+def check_same_rules(store: Store, settings: ClassSettings) -> None:
+    """Raises GraderError when the store's grades stand on another rubric or other tolerances."""
+    kept = [hashlib.sha256((store.setting(name) or "").encode("utf-8")).hexdigest() for name in (RUBRIC, TOLERANCES)]
+    same = [settings.stamp.rubric_digest, settings.stamp.tolerances_digest]
+    if store.setting(RUBRIC) is not None and kept != same:
+        raise GraderError(
+            f"The grades in {store.path} stand on another rubric or other tolerances than this run's. "
+            f"Bring them to the new ones first, in seconds and without student code: grader regrade {store.path}"
+        )
+
+
+def late_policy(store: Store, file: Path | None = None) -> LatePolicy | None:
+    """The late policy of this class; a file replaces the one that the store keeps."""
+    if file is not None:
+        policy = read_late_policy(file)
+        store.set({LATE: file.read_text("utf-8")})
+        return policy
+    kept = store.setting(LATE)
+    return None if kept is None else read_late_policy(kept)

@@ -1,0 +1,52 @@
+"""One submission of a class: who handed in, when, and the report. Class page and tables are made of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from grader.model import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """Who handed in. Any field may be empty: exports leave e-mails and numbers out."""
+
+    name: str = ""
+    email: str = ""
+    sid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """What the late policy says of one hand-in. Without a policy or a time, nothing is taken off."""
+
+    late_s: float = 0.0
+    """Seconds after the due date with extensions, before grace; 0 when in time."""
+    factor: Fraction = Fraction(1)
+    """Share of the points that is kept."""
+    sentence: str = ""
+    """What the student reads about it; empty when there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A submission of a class with the students that it belongs to."""
+
+    key: str
+    """Name of the folder or archive, 'submission_1234'."""
+    pseudonym: str
+    students: tuple[Student, ...]
+    report: Report | None
+    """None when nothing could be graded; `error` says why."""
+    error: str = ""
+    submitted_at: datetime | None = None
+    lateness: Lateness = Lateness()
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+    @property
+    def score(self) -> Fraction:
+        """Points after the late policy; 0 without a report."""
+        return self.report.score * self.lateness.factor if self.report else Fraction(0)
