@@ -85,6 +85,11 @@ class StudentSession:
         assert self._report is not None
         return self._report
 
+    @property
+    def process_id(self) -> int | None:
+        """The process at the head of everything untrusted, for measurements."""
+        return self._client.process_id
+
     def active_layers(self) -> tuple[str, ...]:
         """Names of the layers whose probes were stopped, for the report."""
         return self.isolation.active
