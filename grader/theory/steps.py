@@ -1,0 +1,371 @@
+"""Checks a derivation relation by relation: what follows, what does not, what cannot be decided.
+
+Each relation of a chain a = b ∝ c is checked by itself, whatever the ones before: one mistake costs one step. An
+equation (… = 0) claims nothing; what is introduced by ⇒ must hold at its solution. What cannot be read or evaluated
+is undecided and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from grader.theory import tree as t
+from grader.theory.answer_text import AnswerText
+from grader.theory.definitions import Definition, definition_of
+from grader.theory.questions import FAMILY, FIXED
+from grader.theory.scope import Scope
+from grader.theory.step_lines import Side, Statement, definitions_of, statements_of
+from grader.theory.step_mistakes import MESSAGES, name_of
+from grader.theory.step_models import StepModel
+from grader.theory.step_relations import (
+    Bench,
+    Outcome,
+    identity,
+    in_law,
+    is_unknown,
+    ordered,
+    proportional,
+    root_of,
+    unknown_key,
+)
+from grader.theory.typesetting import typeset
+
+MAX_RELATIONS: Final = 120
+"""Relations of one derivation that are checked, about two milliseconds each; a careful one has thirty."""
+
+_NOTATION: Final = frozenset({"sigma", "alpha", "alpha_bar", "beta_bar", "beta_tilde", "Sigma", "m", "c", "C", "Z"})
+_CONSTANTS: Final = frozenset({"const", "C", "c", "Z", "constant"})
+_ORDER: Final = frozenset({"≤", "≥", "<", ">"})
+
+Status = Literal["follows", "wrong", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepVerdict:
+    """One relation of the derivation.
+
+    text: both sides as written; reading: as understood; line: in the student's file, 0 where unknown.
+    mistake, message, counterexample: for a wrong step; message also says why a step is undecided.
+    """
+
+    text: str
+    reading: str
+    status: Status
+    mistake: str | None = None
+    message: str = ""
+    counterexample: Mapping[str, Any] | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepsJudgement:
+    """All checked relations in order; first_wrong: index of the first that does not follow."""
+
+    steps: tuple[StepVerdict, ...]
+    first_wrong: int | None
+
+
+def check_steps(question: str, answer: AnswerText) -> StepsJudgement:
+    """Check the steps of an answer to a question of the handout; never raises on a student's text."""
+    if question not in FAMILY or not answer.steps:
+        return StepsJudgement((), None)
+    checker = _Checker(question)
+    for statement in definitions_of(question, answer):
+        checker.declare(statement)
+    for statement in statements_of(question, answer):
+        checker.take(statement)
+    verdicts = tuple(checker.verdicts)
+    wrong = next((k for k, verdict in enumerate(verdicts) if verdict.status == "wrong"), None)
+    return StepsJudgement(verdicts, wrong)
+
+
+class _Checker:
+    """Walks through the statements, keeping what was defined and the last equation."""
+
+    def __init__(self, question: str) -> None:
+        self.bench = Bench(question)
+        self.verdicts: list[StepVerdict] = []
+        self._last: Side | None = None
+        self._equation: tuple[t.Node, t.Node] | None = None
+        self._up_to_factor = False
+        """A ∝ came earlier in this chain: a later “=” may drop a factor, too."""
+
+    # ---------------------------------------------------------------- statements
+
+    def declare(self, statement: Statement) -> None:
+        """A statement that only declares notation."""
+        if len(statement.sides) == 2 and statement.sides[0].node is not None:
+            definition = definition_of(statement.sides[0].node, statement.sides[1].node)
+            if definition is not None and definition.name not in FIXED:
+                self.bench.define(definition)
+
+    def take(self, statement: Statement) -> None:
+        """The next statement of the derivation."""
+        sides, relations = list(statement.sides), list(statement.relations)
+        if statement.goes_on and self._last is not None:
+            sides.insert(0, self._last)
+        elif statement.goes_on:
+            relations = relations[1:]
+        else:
+            self._up_to_factor = False
+        previous = self._last
+        if sides:
+            self._last = sides[-1]
+        if statement.condition or not relations or len(sides) != len(relations) + 1:
+            self._remember_exponent(sides)
+            if len(sides) == 1 and not statement.condition:
+                self._alone(previous, sides[0], statement.line)
+            return
+        if "~" in relations:
+            self._law(sides, relations, statement.line)
+            return
+        if not statement.goes_on and self._is_definition(sides, relations):
+            sides, relations = sides[1:], relations[1:]
+        for place, relation in enumerate(relations):
+            self._relation(sides, place, relation, statement)
+        self._remember_exponent(sides)
+
+    def _alone(self, previous: Side | None, side: Side, line: int) -> None:
+        """An expression without a relation: it may repeat the one before in another form, and claims nothing else."""
+        if side.node is None:
+            self._undecided(side.text, side.error, line)
+        elif previous is not None and previous.node is not None:
+            outcome = self._equal(previous.node, side.node)
+            if outcome.truth == "holds":
+                self._record(previous, "=", side, "=", outcome, line)
+            else:
+                self._undecided(side.text, "It is not said how this line follows from the one before.", line)
+
+    def _remember_exponent(self, sides: list[Side]) -> None:
+        for side in sides:
+            if side.node is not None:
+                for node in t.walk(side.node):
+                    if isinstance(node, t.Fun) and node.name == "exp":
+                        self.bench.exponent = node.arg
+
+    def _is_definition(self, sides: list[Side], relations: list[str]) -> bool:
+        """A chain that begins with a name which the question does not know (or with the notation itself)."""
+        left, body = sides[0].node, next((side.node for side in sides[1:] if side.node is not None), None)
+        definition = definition_of(left, body) if relations[0] == "=" else None
+        if definition is None or left is None or body is None or definition.lhs != left or definition.name in FIXED:
+            return False
+        base = definition.name
+        if base in ("sigma", "Sigma"):
+            self.bench.define(definition)
+            return True
+        outcome = identity(self.bench, left, body)
+        if outcome.truth == "unknown" and "not a symbol of this question" in outcome.why:
+            if isinstance(left, t.Sym) and left.name in ("D_star",):
+                return False
+            readable = identity(self.bench, body, body)
+            if readable.truth == "holds":
+                self.bench.define(definition)
+                return True
+            return False
+        if base in _NOTATION and any(isinstance(n, t.Big) for n in t.walk(body)):
+            self.bench.define(definition)
+            return True
+        if base == "alpha":
+            self.bench.define(definition)
+            return True
+        return False
+
+    def _law(self, sides: list[Side], relations: list[str], line: int) -> None:
+        """x_t ∼ N(…) claims a law; ε ∼ N(0, I) declares a noise."""
+        left, right = sides[0].node, sides[-1].node
+        if len(sides) != 2 or left is None or right is None:
+            self._undecided(" ".join(side.text for side in sides), "a law that is not checked", line)
+            return
+        if isinstance(left, t.Sym) and left.name != "x":
+            self.bench.define(Definition(left.name, left, right, index=left.index, law=True))
+            return
+        if isinstance(right, t.Gauss):
+            self._record(sides[0], "∼", sides[1], "law", in_law(self.bench, left, right), line)
+
+    # ---------------------------------------------------------------- relations
+
+    def _relation(self, sides: list[Side], place: int, relation: str, statement: Statement) -> None:
+        left, right = sides[place], sides[place + 1]
+        if len(self.verdicts) >= MAX_RELATIONS:
+            return
+        if right.dots:
+            return
+        skipped = left.dots
+        if skipped:
+            left = next((side for side in reversed(sides[:place]) if not side.dots), left)
+        text_relation = relation
+        if left.node is None or right.node is None:
+            missing = left if left.node is None else right
+            self._undecided(f"{left.text} {relation} {right.text}", missing.error, statement.line)
+            return
+        kind, outcome = self._decide(left.node, right.node, relation, statement)
+        if kind == "equation":
+            return
+        if skipped and outcome.truth == "fails":
+            outcome = Outcome("unknown", "steps are left out here")
+        self._record(left, text_relation, right, kind, outcome, statement.line)
+
+    def _decide(self, left: t.Node, right: t.Node, relation: str, statement: Statement) -> tuple[str, Outcome]:
+        """(how it was checked, what was found)."""
+        if relation == "∝":
+            self._up_to_factor = True
+            return "∝", proportional(self.bench, left, right)
+        if relation in _ORDER:
+            return relation, ordered(self.bench, left, relation, right)
+        if relation not in ("=", "≈"):
+            return relation, Outcome("unknown", f"the relation {relation} is not checked")
+        outcome = self._equal(left, right)
+        if outcome.truth == "holds" or (outcome.truth == "unknown" and self._equation is None):
+            if outcome.truth == "unknown" and self._is_equation(left, right):
+                self._equation = (left, right)
+                return "equation", outcome
+            return "=", outcome
+        solved = self._at_solution(left, right, statement)
+        if solved is not None:
+            return solved
+        if outcome.truth == "fails" and relation == "≈":
+            return "≈", Outcome("unknown", "an approximation is not checked")
+        if outcome.truth == "fails":
+            outcome = self._lenient(left, right, outcome)
+        return ("law" if self._random(left, right) else "="), outcome
+
+    def _equal(self, left: t.Node, right: t.Node) -> Outcome:
+        if self._random(left, right):
+            return in_law(self.bench, left, right)
+        outcome = identity(self.bench, left, right)
+        if outcome.truth == "unknown":
+            named = self._with_exponent(left, right)
+            return named if named is not None else outcome
+        return outcome
+
+    def _random(self, left: t.Node, right: t.Node) -> bool:
+        noises = {d.name for d in self.bench.definitions if d.law}
+        return (
+            any(
+                isinstance(n, t.Sym) and (n.name.startswith("epsilon") or n.name in noises)
+                for side in (left, right)
+                for n in t.walk(side)
+            )
+            and FAMILY[self.bench.question] == "diffusion"
+        )
+
+    def _with_exponent(self, left: t.Node, right: t.Node) -> Outcome | None:
+        """∂r/∂x, where r names the last exponent in words: it can follow, but a difference decides nothing."""
+        if self.bench.exponent is None or not isinstance(left, t.Grad) or not isinstance(left.body, (t.Sym, t.Call)):
+            return None
+        for body in (self.bench.exponent, t.Neg(self.bench.exponent), t.Mul((t.number(-2), self.bench.exponent))):
+            outcome = identity(self.bench, t.Grad(left.wrt, body), right)
+            if outcome.truth == "holds":
+                return outcome
+        return None
+
+    def _is_equation(self, left: t.Node, right: t.Node) -> bool:
+        zero = t.number(0)
+        return (right == zero or left == zero) and unknown_key(self.bench) is not None
+
+    def _at_solution(self, left: t.Node, right: t.Node, statement: Statement) -> tuple[str, Outcome] | None:
+        """What does not hold everywhere may be an equation, or hold at the solution of the one before."""
+        key = unknown_key(self.bench)
+        if key is None:
+            return None
+        if self._equation is None or (self._is_equation(left, right) and not statement.follows):
+            if self._is_equation(left, right):
+                self._equation = (left, right)
+                return "equation", Outcome("unknown")
+            if is_unknown(self.bench, left) and self.bench.question == "1.1":
+                return "=", self._optimal(right)
+            return None
+        first, second = self._equation
+        roots = {model.seed: root_of(self.bench, model, first, second) for model in self.bench.models}
+        if any(root is None for root in roots.values()):
+            return "=", Outcome("unknown", "the equation before it was not solved here")
+
+        def bound(model: StepModel) -> Scope:
+            return self.bench.evaluator(model).base.with_value(key, roots[model.seed])
+
+        outcome = identity(self.bench, left, right, bound)
+        if outcome.truth == "holds":
+            return "solution", outcome
+        return ("solution", outcome) if statement.follows or is_unknown(self.bench, left) else None
+
+    def _optimal(self, right: t.Node) -> Outcome:
+        """D(x) = … without an equation before it states the optimum; that it fails is the result's matter."""
+        outcome = identity(self.bench, t.Call("D_star", (t.Sym("x"),)), right)
+        return (
+            outcome if outcome.truth == "holds" else Outcome("unknown", "an equation for D that holds only at some D")
+        )
+
+    def _lenient(self, left: t.Node, right: t.Node, outcome: Outcome) -> Outcome:
+        """After a ∝ a factor may be dropped, and with a constant C on a side only what varies is compared."""
+        names = {n.name for side in (left, right) for n in t.walk(side) if isinstance(n, (t.Sym, t.Call))}
+        if self._up_to_factor:
+            dropped = proportional(self.bench, left, right)
+            if dropped.truth == "holds":
+                return Outcome("holds", note="equal up to a factor, as after the ∝ before")
+            if dropped.truth == "fails" and names.isdisjoint(_CONSTANTS):
+                return outcome
+        return Outcome("unknown", "a constant that is not named") if names & _CONSTANTS else outcome
+
+    # ---------------------------------------------------------------- verdicts
+
+    def _undecided(self, text: str, why: str, line: int) -> None:
+        if len(self.verdicts) < MAX_RELATIONS:
+            self.verdicts.append(StepVerdict(text, "", "undecided", None, why or "It could not be read.", None, line))
+
+    def _record(self, left: Side, relation: str, right: Side, kind: str, outcome: Outcome, line: int) -> None:
+        text = f"{left.text} {relation} {right.text}"
+        assert left.node is not None
+        assert right.node is not None
+        reading = f"{typeset(left.node)} {relation} {typeset(right.node)}"
+        if outcome.not_densities and outcome.truth != "unknown":
+            mistake = "kl_second_argument" if _has_divergence(right.node) else None
+            if mistake is not None and not _already(self.verdicts, mistake):
+                self.verdicts.append(StepVerdict(text, reading, "wrong", mistake, MESSAGES[mistake], None, line))
+                return
+        if outcome.truth == "holds":
+            self.verdicts.append(StepVerdict(text, reading, "follows", None, outcome.note, None, line))
+            return
+        if outcome.truth == "unknown":
+            self.verdicts.append(StepVerdict(text, reading, "undecided", None, outcome.why, None, line))
+            return
+        mistake = name_of(self.bench, left.node, right.node, kind, outcome.pairs)
+        example = _counterexample(self.bench, kind, outcome)
+        named = f"{MESSAGES[mistake]} " if mistake else ""
+        message = f"This step does not follow. {named}{example.pop('sentence')}"
+        self.verdicts.append(StepVerdict(text, reading, "wrong", mistake, message, example, line))
+
+
+def _has_divergence(node: t.Node) -> bool:
+    return any(isinstance(n, t.Divergence) for n in t.walk(node))
+
+
+def _already(verdicts: list[StepVerdict], mistake: str) -> bool:
+    return any(verdict.mistake == mistake for verdict in verdicts)
+
+
+def _counterexample(bench: Bench, kind: str, outcome: Outcome) -> dict[str, Any]:
+    """The point at which both sides differ, with their values there: the student's own expressions only."""
+    pair = next(
+        pair
+        for pair in outcome.pairs
+        if any(not bench.numbers.close(a, b) for a, b in zip(pair.left, pair.right, strict=True)) or kind in _ORDER
+    )
+    model = pair.model
+    at: dict[str, float] = {}
+    if model.family == "diffusion":
+        at = {f"beta_{k}": round(float(model.beta(k)), 4) for k in range(1, model.t + 1)}
+    left, right = [float(v) for v in pair.left], [float(v) for v in pair.right]
+    what = {
+        "law": "factor of the state and variance: left",
+        "∝": "when the variable moves, the left side is multiplied by",
+    }.get(kind, "at a random example the left side is")
+    middle = "the right side by" if kind == "∝" else "the right side"
+    sentence = f"For instance, {what} {_shown(left)}, {middle} {_shown(right)}."
+    return {"sentence": sentence, "at": at, "left": left, "right": right}
+
+
+def _shown(values: list[float]) -> str:
+    text = ", ".join(f"{value:.5g}" for value in values)
+    return text if len(values) == 1 else f"({text})"
