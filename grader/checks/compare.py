@@ -138,6 +138,28 @@ def run_cases(
     return seen, first
 
 
+def ignored_arguments(
+    bench: Bench, function: str, case: Case, names: Sequence[str], tables: Mapping[str, Any] | None
+) -> list[str]:
+    """Names of the arguments whose change does not change the result; the student's random draws are the same."""
+    ignored: list[str] = []
+    try:
+        usual = bench.call("evaluate", function, list(case.args), tables=tables)["value"]
+        for i, name in enumerate(names):
+            args = list(case.args)
+            given = args[i]
+            if not isinstance(given, np.ndarray):
+                continue
+            args[i] = given + 1 if given.dtype.kind == "i" else given * given.dtype.type(0.9)
+            changed = bench.call("evaluate", function, args, tables=tables)["value"]
+            if isinstance(usual, np.ndarray) and isinstance(changed, np.ndarray) and np.array_equal(usual, changed):
+                ignored.append(name)
+    except StudentFailure as failure:
+        if failure.failure.kind in FATAL:
+            raise
+    return ignored
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """What is wrong with a list of cases: the mistake's name and the student's sentence."""
@@ -162,7 +184,7 @@ def diagnose(
     if named is None and not all(c in compared for c in wrong):
         return _broken(wrong, cases, within, subject)
     if named is not None:
-        return Diagnosis(named, f"{subject}: {catalogue[named]}")
+        return Diagnosis(named.split("~")[0], f"{subject}: {_base(named, catalogue)}")
     return _unnamed([c for c in wrong if c in compared], cases, subject)
 
 
@@ -171,11 +193,26 @@ def _explains(
 ) -> str | None:
     wrong = [c for c in compared if not within(c["error"])]
     for pool in (compared, wrong):
-        for name in catalogue:
-            spellings = [v for v in pool[0]["variants"] if v.split("~")[0] == name]
-            if any(all(within(c["variants"].get(v)) for c in pool) for v in spellings):
+        for name in pool[0]["variants"]:
+            if _base(name, catalogue) and all(within(c["variants"].get(name)) for c in pool):
                 return name
+    return _explains_most(wrong, within, catalogue)
+
+
+def _explains_most(
+    wrong: Sequence[Mapping[str, Json]], within: Callable[[float | None], bool], catalogue: Mapping[str, str]
+) -> str | None:
+    """A mistake that explains every wrong case for which it is a finite number, two at least (0 in a denominator)."""
+    for name in wrong[0]["variants"]:
+        defined = [c for c in wrong if c["variants"].get(name) is not None]
+        if _base(name, catalogue) and len(defined) >= 2 and all(within(c["variants"][name]) for c in defined):
+            return name
     return None
+
+
+def _base(name: str, catalogue: Mapping[str, str]) -> str | None:
+    """The sentence of a mistake or of another form of it ('name~detail')."""
+    return catalogue.get(name) or catalogue.get(name.split("~")[0])
 
 
 def _broken(
@@ -190,13 +227,19 @@ def _broken(
         if case["failure"] is not None:
             mistake = "index_out_of_range" if "IndexError" in case["failure"] else case["failure_kind"]
             return Diagnosis(mistake, f"{subject} fails{only or ' for ' + case['label']}: {case['failure']}.")
+        if case["kind"] == "NoneType":
+            sentence = f"{subject} returns nothing (None){only}: is it unfinished, or is the return statement missing?"
+            return Diagnosis("not_implemented", sentence)
+        if case["kind"] == "tuple":
+            return Diagnosis("returns_a_pair", f"{subject} returns a tuple; one tensor is asked.")
         if case["shape"] is None:
-            return Diagnosis("not_a_tensor", f"{subject} returns {_kind(case['kind'])} where a tensor is asked.")
+            return Diagnosis("not_a_tensor", f"{subject} returns a value of type {case['kind']}; a tensor is asked.")
         if case["shape"] != case["expected_shape"]:
             right = " The numbers are right once reshaped." if within(case["error_reshaped"]) else ""
             found, asked = _shape(case["shape"]), _shape(case["expected_shape"])
             sentence = f"{subject} returns the shape {found} where {asked} is asked ({case['label']}).{right}"
-            return Diagnosis("shape", sentence)
+            single = len(wrong) < len(cases) and all(c["label"].startswith("a batch of 1") for c in wrong)
+            return Diagnosis("batch_of_one" if single else "output_shape", sentence)
         if not case["finite"]:
             return Diagnosis("not_finite", f"{subject} returns numbers that are not finite (NaN or infinite){only}.")
     return _unnamed(wrong, cases, subject)
@@ -223,7 +266,3 @@ def _labels(cases: Sequence[Mapping[str, Json]]) -> str:
 
 def _shape(shape: Sequence[int]) -> str:
     return "(" + ", ".join(str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
-
-
-def _kind(kind: str) -> str:
-    return "nothing (None; is the return statement missing?)" if kind == "NoneType" else f"a value of type {kind}"

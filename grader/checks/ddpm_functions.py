@@ -96,6 +96,14 @@ def conditional_score(bench: Bench, record: Record) -> None:
     _record(bench, record, "conditional_score", cases, None)
 
 
+ARGUMENTS = {
+    "q_sample": ("x_0", "t", "betas", "noise"),
+    "predict_x_0": ("x_t", "t", "betas", "noise"),
+    "posterior_mean": ("x_t", "x_0", "t", "betas"),
+    "posterior_variance": ("t", "betas"),
+}
+LENGTHS = {"beta_schedule": "schedule_length", "beta_bar": "beta_bar_length", "posterior_variance": "variance_shape"}
+"""How a wrong shape is called where a function returns one number for each t."""
 Order = Callable[[Array, Array, Array, Array], list[Any]]
 
 
@@ -106,7 +114,10 @@ def _measure(bench: Bench, record: Record, function: str, order: Order, planted:
         cases = compare.draw_separated(
             lambda betas=betas, mine=mine: _cases(bench.rng, function, order, betas, gentle=mine), lambda drawn: drawn
         )
-        _record(bench, record, function, cases, only(tables(betas), *planted))
+        helpers = only(tables(betas), *planted)
+        _record(bench, record, function, cases, helpers)
+    names = ARGUMENTS[function]
+    record.facts[function]["ignored"] = compare.ignored_arguments(bench, function, cases[0], names, helpers)
 
 
 def _cases(rng: np.random.Generator, function: str, order: Order, betas: Array, *, gentle: bool) -> list[Case]:
@@ -196,8 +207,7 @@ def judge_function(
     as_is, planted = ([c for c in facts[k] if c["label"] != ADVICE] for k in ("as_is", "planted"))
     if (found := compare.diagnose(as_is, within, catalogue, function)) is not None:
         if (isolated := compare.diagnose(planted, within, catalogue, function)) is not None:
-            name = isolated if isolated.mistake != "unnamed" else found
-            yield Lost(name.mistake, f"{name.sentence.rstrip('.')}.", part=part)
+            yield _lost(facts, function, isolated if isolated.mistake != "unnamed" else found, part)
             return
         yield Note(f"{function} is right by itself; a function that it calls is not (another question).")
     used = as_is if found is None else planted
@@ -205,11 +215,25 @@ def judge_function(
         yield Lost("not_a_tensor", f"{function} returns right numbers, but not a tensor.", part, NOT_A_TENSOR_SHARE)
     if any(c["changed"] for c in used):
         sentence = f"{function} overwrites the tensors that it is given: its caller still needs them."
-        yield Lost("changes_its_input", sentence, part, CHANGED_SHARE)
+        yield Lost("input_changed", sentence, part, CHANGED_SHARE)
     if any(c["kind"] != "torch.float64" for c in used if c["label"] == "float64"):
         yield Note(f"{function} returns another precision than it is given.")
     if any(c["label"] == ADVICE and not within(c["error"]) for c in facts["as_is"]):
         yield Note(f"{function} works for points (N, d), but not for samples with more axes, such as images.")
+
+
+def _lost(facts: Mapping[str, Any], function: str, found: compare.Diagnosis, part: str) -> Lost:
+    """The loss for a diagnosis, with what else is known of it."""
+    mistake, sentence = found.mistake, found.sentence.rstrip(".")
+    if mistake == "output_shape" and function in LENGTHS:
+        shapes = [c["shape"] for c in facts["as_is"] if c["shape"] is not None]
+        fixed = len(shapes) > 1 and all(s == shapes[0] for s in shapes) and function == "beta_schedule"
+        mistake = "hard_coded_arguments" if fixed else LENGTHS[function]
+    if mistake == "unnamed" and facts.get("ignored"):
+        name = facts["ignored"][0]
+        mistake = f"ignores_{name}"
+        sentence = f"{function} does not use its argument {name}: another one gives the same result"
+    return Lost(mistake, f"{sentence}.", part=part)
 
 
 @schedule.judge
@@ -239,7 +263,7 @@ def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     for part, function in (("mean", "posterior_mean"), ("variance", "posterior_variance")):
         if function in seen.facts and part not in seen.failures:
             for finding in judge_function(seen.facts[function], settings, function, sentences(function), part=part):
-                right &= isinstance(finding, Note)
+                right &= isinstance(finding, Note) and "by itself" not in finding.message
                 yield finding
         else:
             right = False

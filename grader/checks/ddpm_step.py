@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -45,8 +45,10 @@ def p_sample(bench: Bench, record: Record) -> None:
                 seen.append(compare.failed_case(case, failure))
                 continue
             value = reply["value"]
-            facts = compare.facts_of(case, value, "torch" if isinstance(value, np.ndarray) else "NoneType")
-            seen.append({**facts, "calls": len(reply["x"]), "told": _told(reply, t)})
+            facts = compare.facts_of(case, value, "torch" if isinstance(value, np.ndarray) else reply["kind"])
+            ignores = t[0] > 1 and label != MIXED and _ignores_noise(bench, given, args, planted, value)
+            told, calls = _told(reply, t), len(reply["x"])
+            seen.append({**facts, "calls": calls, "told": told, "ignores_noise": bool(ignores)})
         record(**{mode: seen})
         if mode == "planted" and first is not None and all(c["failure"] is not None for c in seen):
             raise first
@@ -93,6 +95,12 @@ def _told(reply: Mapping[str, Any], t: Array) -> str:
     return "fraction" if told.max(initial=0) <= 1 else "other"
 
 
+def _ignores_noise(bench: Bench, given: StepInput, args: list[Any], planted: Any, value: object) -> bool:
+    """Whether other noise gives the same step; the student's own draws are the same in every call."""
+    other = bench.call("planted_step", *args[:4], -given.noise, tables=planted)["value"]
+    return isinstance(value, np.ndarray) and isinstance(other, np.ndarray) and np.array_equal(value, other)
+
+
 @p_sample.judge
 def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     as_is, planted = seen.facts["as_is"], seen.facts["planted"]
@@ -116,23 +124,30 @@ def _judge(cases: Sequence[Mapping[str, Json]], settings: Settings) -> Iterator[
 
     near = [c for c in cases if c["label"] not in (MIXED, FAR)]
     far, mixed = (next(c for c in cases if c["label"] == label) for label in (FAR, MIXED))
-    view = as_beta if all(within(as_beta(c)["error"]) for c in near) else dict
+    beta_fits, posterior_fits = (sum(within(f(c)["error"]) for c in near) for f in (as_beta, dict))
+    view = as_beta if beta_fits > posterior_fits else dict
     diagnosis = compare.diagnose([view(c) for c in near], within, SENTENCES, "p_sample")
     if diagnosis is not None:
-        told = {c["told"] for c in near if c["failure"] is None}
-        if diagnosis.mistake == "unnamed" and told and "right" not in told:
-            how = {"one_too_low": "t − 1", "one_too_high": "t + 1", "fraction": "a fraction of T"}.get(told.pop(), "another t")
-            yield Lost("wrong_time", f"p_sample tells the network {how} where the sample is at t.")
+        told = {c["told"] for c in near if c["failure"] is None} - {"right"}
+        silent = [c for c in near if not within(view(c)["error"])]
+        if diagnosis.mistake == "unnamed" and any(c.get("ignores_noise") for c in near):
+            yield Lost("ignores_noise", "p_sample does not use the noise that it is given, but draws its own.")
+        elif diagnosis.mistake in ("unnamed", "noise_missing") and len(silent) < len(near) - 1 and _noiseless(silent, within):
+            steps = ", ".join(c["label"] for c in silent)
+            yield Lost("noise_missing_at_a_step", f"p_sample adds no noise for {steps}; only the last step has none.")
+        elif diagnosis.mistake == "unnamed" and told:
+            how = {"one_too_low": "t − 1", "one_too_high": "t + 1", "fraction": "a fraction of T"}
+            mistake = "t_shifted" if told & {"one_too_low", "one_too_high"} else "t_not_passed"
+            yield Lost(mistake, f"p_sample tells the network {how.get(min(told), 'another t')} where the sample is at t.")
         elif diagnosis.mistake == "unnamed" and any(c.get("calls") == 0 for c in near):
-            yield Lost("model_unused", "p_sample never calls the model.")
+            yield Lost("ignores_model", "p_sample never calls the model.")
         else:
             yield Lost(diagnosis.mistake, f"{diagnosis.sentence.rstrip('.')}.")
         return
     if not within(view(far)["error"]):
-        clipped = within(far["variants"].get("clipped")) or within(far["variants"].get("clipped_beta_variance"))
-        if clipped:
+        if any(within(v) for name, v in far["variants"].items() if name.split("~")[0] == "clamped"):
             yield Lost(
-                "clipped",
+                "clamped",
                 "p_sample clips the predicted x_0 to [−1, 1]. The handout does not ask for it, and points may lie outside.",
                 fraction=CLIPPED_SHARE,
             )
@@ -143,3 +158,7 @@ def _judge(cases: Sequence[Mapping[str, Json]], settings: Settings) -> Iterator[
         return
     if not within(view(mixed)["error"]):
         yield Note("p_sample is right where all samples have the same t, but not for a batch of mixed t.")
+
+
+def _noiseless(cases: Sequence[Mapping[str, Json]], within: Callable[[float | None], bool]) -> bool:
+    return bool(cases) and all(within(c["variants"].get("noise_missing")) for c in cases)

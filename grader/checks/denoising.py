@@ -20,10 +20,12 @@ from grader.checks.score_plants import (
     plant_score,
     scattered_points,
 )
-from grader.model import Evidence, Finding, Lost, Note
-from grader.scoring.laws import best_law, independent_rows, standard_normal, surprise, uniform_counts
+from grader.model import Evidence, Finding, Lost
+from grader.scoring.laws import CAP, best_law, independent_rows, standard_normal, uniform_counts
 
 LEVELS, CALLS = 6, 30
+POWERS = {"sigma": 1.0, "square": 2.0, "root": 0.5, "none": 0.0}
+"""Exponents of σ that the scale of the noise may have."""
 INPUT_FORMS = (("tensor", "tensor"), ("tensor", "array"), ("array", "array"), ("tensor", "list"), ("array", "tensor"))
 
 
@@ -85,22 +87,27 @@ def _draws(record: Record, calls: list[Mapping[str, Any]], x: Floats, sigmas: Fl
     d = np.concatenate([r[1] - r[0] for r in rows])
     off = np.abs(np.log(np.maximum(sigma, 1e-30)[:, None] / sigmas)).min(1)
     nearest = np.abs(np.log(np.maximum(sigma, 1e-30)[:, None] / sigmas)).argmin(1)
-    counts = np.bincount(nearest, minlength=LEVELS)
-    laws = {"uniform": np.ones(LEVELS), "sigma": sigmas, "square": sigmas**2, "inverse": 1 / sigmas}
+    counts = np.bincount(nearest, minlength=LEVELS).astype(np.float64)
+    laws: dict[str, Floats] = {"uniform": np.ones(LEVELS), "sigma": sigmas, "square": sigmas**2, "inverse": 1 / sigmas}
     z = d / sigma[:, None]
     deviations = [float(d[nearest == k].std()) if (nearest == k).any() else 0.0 for k in range(LEVELS)]
     sizes = np.array([s if s > 0 else 1e-30 for s in deviations])
-    powers = {name: float(np.abs(np.log(sizes / np.asarray(v))).mean()) for name, v in _powers(sigmas).items()}
+    filled = np.array(deviations) > 0
+    slope = float(np.polyfit(np.log(sigmas[filled]), np.log(sizes[filled]), 1)[0]) if filled.sum() >= 2 else 1.0
+    powers = {name: abs(slope - power) for name, power in POWERS.items()}
     record(
         each_point_once=all(r[3] for r in rows),
         off_level=float(off.max()),
         per_batch=bool(all(len(np.unique(r[2])) == 1 for r in rows)),
-        counts=counts.tolist(),
+        counts=[int(c) for c in counts],
         levels_surprise=uniform_counts(counts),
         levels_law=best_law(counts, laws),
+        same_levels=bool(all(np.array_equal(r[2], rows[0][2]) for r in rows[1:])),
+        batch_levels=len(np.unique(nearest)),
+        functions=_function_of_level(sigma, sigmas),
         same_draws=bool(all(np.allclose(r[1], rows[0][1]) for r in rows[1:])),
         clean=bool(np.abs(d).max() < 1e-5),
-        noise_surprise=max(standard_normal(z), _surprise_of_rows(z)),
+        noise_surprise=max(standard_normal(z), independent_rows(z) if np.isfinite(z).all() else CAP),
         noise_scale=min(powers, key=lambda name: powers[name]),
         noise_mean=z.mean(0).tolist(),
         noise_std=float(z.std()),
@@ -109,13 +116,13 @@ def _draws(record: Record, calls: list[Mapping[str, Any]], x: Floats, sigmas: Fl
     )
 
 
-def _powers(sigmas: Floats) -> dict[str, Floats]:
-    return {"sigma": sigmas, "square": sigmas**2, "root": np.sqrt(sigmas), "none": np.ones_like(sigmas)}
-
-
-def _surprise_of_rows(z: Floats) -> float:
-    """Correlation between neighbours and between the two coordinates."""
-    return independent_rows(z) if np.isfinite(z).all() else surprise(0.0)
+def _function_of_level(asked: Floats, sigmas: Floats) -> str:
+    """Which function of a noise level the network was given, where every value is one; empty where none fits."""
+    known = {"square": sigmas**2, "log": np.log(sigmas), "inverse": 1 / sigmas, "index": np.arange(len(sigmas))}
+    for name, values in known.items():
+        if np.abs(asked[:, None] - values).min(1).max() < 1e-4:
+            return name
+    return ""
 
 
 def _values(record: Record, calls: list[Mapping[str, Any]], x: Floats, plant: Mapping[str, Floats]) -> None:
@@ -126,7 +133,7 @@ def _values(record: Record, calls: list[Mapping[str, Any]], x: Floats, plant: Ma
     for seen in calls:
         own, x_tilde, sigma, _ = _rows(seen, x)
         score = plant_score(plant, x_tilde, sigma)
-        loss = float(np.asarray(seen["loss"], np.float64).ravel()[0]) if np.size(seen["loss"]) else float("nan")
+        loss = float(seen["loss"])
         for name, value in losses_by_mistake(score, own, x_tilde, sigma).items():
             error = abs(loss - value) / abs(value) if np.isfinite(loss) else float("inf")
             errors[name] = max(errors.get(name, 0.0), min(error, 1e6))
@@ -161,70 +168,96 @@ def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
         return
     draws = list(_judge_draws(facts, settings))
     yield from draws
-    yield from _judge_value(facts, settings, explained=bool(draws))
-    if not facts["has_gradient"]:
-        yield Lost("no_gradient", "The loss carries no gradient to the network (item(), detach(), numpy or no_grad).")
-    if facts["is_tensor"] and int(np.prod(facts["loss_shape"])) != 1:
-        yield Lost("not_scalar", f"The loss has shape {tuple(facts['loss_shape'])}, expected a scalar.")
+    scalar = facts["is_tensor"] and int(np.prod(facts["loss_shape"])) == 1
+    if not facts["is_tensor"]:
+        yield Lost(
+            "not_a_tensor", "The loss is a Python number (item()?); it must be a tensor that can be differentiated."
+        )
+    elif not scalar:
+        yield Lost("not_a_scalar", f"The loss has shape {tuple(facts['loss_shape'])}, expected a scalar.")
+    elif not facts["has_gradient"]:
+        yield Lost("no_gradient", "The loss carries no gradient to the network (detach(), numpy or no_grad).")
+    yield from _judge_value(facts, settings, explained=bool(draws), gradient=scalar and facts["has_gradient"])
     if not facts["data_kept"]:
         yield Lost("data_changed", "compute_denoising_loss changes the training data in place.")
     if facts.get("flat_sigmas_taken") is False:
         yield Lost(
             "flat_sigmas", "The network is given sigmas of shape (N,); the handout's ScoreNet takes shape (N, 1)."
         )
-    if max(facts["network_calls"]) > 1 and not draws:
-        yield Note("The loss calls the network once per sample; one call for the whole batch is far faster.")
+    if max(facts["network_calls"]) > 1:
+        yield Lost(
+            "python_loop",
+            f"The loss calls the network {max(facts['network_calls'])} times for {POINTS} points (a Python loop over "
+            "the samples, about a thousand times slower); one call takes the whole batch.",
+            fraction=1 - Fraction(str(settings.policy("python_loop_credit"))),
+        )
 
 
 def _wrong_rows(facts: Mapping[str, Any]) -> Iterator[Finding]:
     if facts.get("every_level"):
         yield Lost(
-            "every_level_used",
-            "The loss uses every noise level for every x; the handout draws one σ for each x.",
+            "every_level_used", "The loss uses every noise level for every x; the handout draws one σ for each x."
         )
         return
     rows = max(facts["rows"])
+    name = "uses_part_of_the_data" if rows < POINTS else "rows"
     yield Lost(
-        "rows",
-        f"The network was shown {rows} points for {POINTS} training points; the handout draws one x̃ for each.",
+        name, f"The network was shown {rows} points for {POINTS} training points; the handout draws one x̃ for each."
     )
 
 
 def _judge_draws(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     if facts["clean"]:
-        yield Lost("clean_input", "The network is shown the training points themselves, not x̃ = x + σz.")
+        if settings.within("score.loss_match", facts["loss_error"]):
+            yield Lost("noise_missing", "The training points are not perturbed: x̃ = x + σz.")
+        else:
+            yield Lost(
+                "network_sees_clean_data", "The network is shown the training points themselves, not x̃ = x + σz."
+            )
         return
-    if facts["off_level"] > 1e-3:
-        yield Lost("off_level", "The network is given values of σ that are not in the list of noise levels.")
-    elif facts["same_draws"]:
-        yield Lost("same_draws", "Each call draws the same noise and noise levels (a seed set inside the function?).")
-    elif facts["per_batch"]:
-        yield Lost("one_level_per_batch", "All points of a batch share one σ; the handout draws σ for every x.")
+    wrong_noise = not settings.within("score.surprise", facts["noise_surprise"])
+    if facts["same_draws"]:
+        yield Lost("noise_not_random", "Each call draws the same noise and noise levels (a seed set inside?).")
+    elif facts["functions"] and facts["off_level"] > 1e-3:
+        how = {"square": "σ²", "log": "log σ", "inverse": "1/σ", "index": "the index of σ"}[facts["functions"]]
+        yield Lost("wrong_sigma_passed", f"The network is given {how} in the place of σ.")
+        return
+    elif facts["off_level"] > 1e-3:
+        yield Lost(
+            "sigma_not_of_the_list", "The network is given values of σ that are not in the list of noise levels."
+        )
+    elif facts["per_batch"] and wrong_noise:
+        yield Lost("wrong_sigma_passed", "The network is given one σ for all points, but the noise has others.")
+        return
+    elif facts["per_batch"] and facts["batch_levels"] > 1:
+        yield Lost("one_sigma_for_all", "All points of a batch share one σ; the handout draws σ for every x.")
     elif not settings.within("score.surprise", facts["levels_surprise"]):
-        law = {
-            "sigma": " (in proportion to σ)",
-            "square": " (in proportion to σ²)",
-            "inverse": " (in proportion to 1/σ)",
-        }
-        how = law.get(facts["levels_law"], "")
-        name = {"sigma": "levels_by_sigma"}.get(facts["levels_law"], "levels_not_uniform")
-        missing = sum(c == 0 for c in facts["counts"])
-        if missing:
-            name, how = "levels_missing", f" ({missing} of {len(facts['counts'])} levels never occur)"
-        yield Lost(name, f"σ is not drawn uniformly from the noise levels{how}.")
+        yield _levels(facts)
+    elif facts["same_levels"]:
+        yield Lost("sigma_not_random", "Each x has the same σ at every call; the handout draws σ at random.")
     if facts["same_noise"]:
-        yield Lost("shared_noise", "One z is used for the whole batch; each x needs its own.")
+        yield Lost("noise_shared", "One z is used for the whole batch; each x needs its own.")
     elif facts["same_coordinates"]:
-        yield Lost("shared_coordinates", "Both coordinates of a point get the same noise; z has a value for each.")
-    elif not settings.within("score.surprise", facts["noise_surprise"]):
+        yield Lost("noise_shared", "Both coordinates of a point get the same noise; z has a value for each.")
+    elif wrong_noise and not facts["same_draws"]:
         yield _noise(facts)
+
+
+def _levels(facts: Mapping[str, Any]) -> Lost:
+    missing = sum(c == 0 for c in facts["counts"])
+    law = {"sigma": " (in proportion to σ)", "square": " (in proportion to σ²)", "inverse": " (in proportion to 1/σ)"}
+    how = law.get(facts["levels_law"], "")
+    if missing:
+        how = f" ({missing} of {len(facts['counts'])} levels never occur)"
+    return Lost("sigma_not_uniform", f"σ is not drawn uniformly from the noise levels{how}.")
 
 
 def _noise(facts: Mapping[str, Any]) -> Lost:
     scale = facts["noise_scale"]
     if scale != "sigma":
+        name = {"square": "noise_scaled_by_variance", "root": "noise_scaled_by_root", "none": "noise_not_scaled"}[scale]
         size = {"square": "σ² z", "root": "√σ z", "none": "z, without the factor σ"}[scale]
-        return Lost("noise_scale", f"The noise added to x is {size}; the handout adds σz.")
+        return Lost(name, f"The noise added to x is {size}; the handout adds σz.")
     if not facts["each_point_once"]:
         return Lost("rows_do_not_match", "The noisy points cannot be matched with the training points one by one.")
     if abs(facts["noise_mean"][0]) > 0.2:
@@ -232,9 +265,9 @@ def _noise(facts: Mapping[str, Any]) -> Lost:
     return Lost("noise_not_normal", "The noise added to x is not σ times standard normal noise.")
 
 
-def _judge_value(facts: Mapping[str, Any], settings: Settings, *, explained: bool) -> Iterator[Finding]:
+def _judge_value(facts: Mapping[str, Any], settings: Settings, *, explained: bool, gradient: bool) -> Iterator[Finding]:
     if settings.within("score.loss_match", facts["loss_error"]):
-        if facts["has_gradient"] and not settings.within("score.loss_match", facts["gradient_error"] / 5):
+        if gradient and not settings.within("score.gradient_match", facts["gradient_error"]):
             yield Lost("wrong_gradient", "The loss is right, but its gradient is not: part of it is detached.")
         return
     name = facts["closest"]
@@ -247,18 +280,17 @@ def _judge_value(facts: Mapping[str, Any], settings: Settings, *, explained: boo
             )
         return
     if name == "halved":
-        credit = Fraction(str(settings.policy("halved_denoising_loss_credit")))
         yield Lost(
             "halved",
             "The loss is half of the handout's: the squared norm sums over the two coordinates; "
             "the mean is over the data only.",
-            fraction=1 - credit,
+            fraction=1 - Fraction(str(settings.policy("halved_denoising_loss_credit"))),
         )
         return
     first, _, scale = name.partition("/")
     also = {
         "halved": " Besides, it is halved.",
-        "no_half": " Besides, ½ is missing.",
-        "summed": " Besides, it is summed.",
+        "factor_half_missing": " Besides, ½ is missing.",
+        "summed_over_data": " Besides, it is summed.",
     }
-    yield Lost(first, NAMES[first] + also.get(scale, ""))
+    yield Lost(first.partition(":")[0], NAMES[first] + also.get(scale, ""))

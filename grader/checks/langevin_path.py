@@ -26,34 +26,38 @@ def step_sizes_by_mistake(eps: float, sigmas: Floats) -> dict[str, Floats]:
     last, first = sigmas[-1], sigmas[0]
     right = step_size(eps, sigmas, last)
     return {
-        "alpha_halved": right / 2,
+        "half_drift": right / 2,
         "alpha_doubled": right * 2,
         "alpha_constant": np.full_like(sigmas, eps),
         "alpha_not_squared": eps * sigmas / last,
-        "alpha_first_level": eps * sigmas**2 / first**2,
+        "alpha_by_first_sigma": eps * sigmas**2 / first**2,
         "alpha_inverse": eps * last**2 / sigmas**2,
-        "alpha_no_last_level": eps * sigmas**2,
+        "alpha_not_divided": eps * sigmas**2,
         "alpha_root": np.sqrt(right),
-        "no_drift": np.zeros_like(sigmas),
+        "drift_missing": np.zeros_like(sigmas),
         "drift_sign": -right,
         "drift_root": np.sqrt(2 * right),
-        "drift_divided": right / sigmas,
+        "drift_scaled": right * sigmas**2,
+        "drift_scaled:sigma": right * sigmas,
+        "drift_scaled:divided": right / sigmas,
     }
 
 
 NAMES = {
-    "alpha_halved": "The step along the score is α/2; the handout's is α.",
+    "half_drift": "The step along the score is α/2; the handout's is α.",
     "alpha_doubled": "The step along the score is 2α; the handout's is α.",
     "alpha_constant": "The step size is ε for every noise level; the handout's α_i depends on σ_i.",
     "alpha_not_squared": "α_i grows with σ_i; the handout's ratio of noise levels is squared.",
-    "alpha_first_level": "α_i is relative to the largest noise level; the handout's is relative to the smallest, σ_L.",
+    "alpha_by_first_sigma": "α_i is relative to the largest noise level; the handout's to the smallest, σ_L.",
     "alpha_inverse": "The ratio of noise levels in α_i is upside down.",
-    "alpha_no_last_level": "The division by σ_L² is missing in α_i.",
+    "alpha_not_divided": "The division by σ_L² is missing in α_i.",
     "alpha_root": "The step along the score is √α; the handout's is α.",
-    "no_drift": "The score has no part in the update.",
+    "drift_missing": "The score has no part in the update.",
     "drift_sign": "The update goes against the score; it must go along it.",
     "drift_root": "The step along the score is √(2α), which belongs to the noise; the handout's is α.",
-    "drift_divided": "The step along the score is divided by σ; the handout's is α.",
+    "drift_scaled": "The step along the score has a factor σ² too many; the handout's is α.",
+    "drift_scaled:sigma": "The step along the score has a factor σ too many; the handout's is α.",
+    "drift_scaled:divided": "The step along the score is divided by σ; the handout's is α.",
 }
 
 
@@ -71,10 +75,10 @@ def arranged(rows: list[int], x: Floats, sigma: Floats, n: int) -> tuple[Floats,
     if any(r != 1 for r in rows):
         return None
     by_step, by_sample = sigma.reshape(steps, n), sigma.reshape(n, steps)
-    if np.allclose(by_step, by_step[:, :1]):
-        return x.reshape(steps, n, 2), by_step[:, 0], True
     if np.allclose(by_sample, by_sample[:1]):
         return x.reshape(n, steps, 2).transpose(1, 0, 2), by_sample[0], True
+    if np.allclose(by_step, by_step[:, :1]):
+        return x.reshape(steps, n, 2), by_step[:, 0], True
     return None
 
 
@@ -123,9 +127,24 @@ def updates(path: Floats, levels: Floats, sigmas: Floats, plant: Mapping[str, Fl
         "order_surprise": _correlation(residual),
         "shared_noise": bool(residual.size and np.ptp(residual, axis=1).max() < 1e-2),
         "same_coordinates": bool(residual.size and np.abs(residual[..., 0] - residual[..., 1]).max() < 1e-2),
+        "clamped": float((np.abs(path[1:]) >= np.abs(path[1:]).max() - 1e-6).mean()) > 0.1,
+        "restarts": _restarts(residual, index),
         "last_quiet": bool(residual.size and residual[-1].std() < 0.05),
         "residual_std": [float(r.std()) for r in residual],
     }
+
+
+def _shifted(moved: Floats, path: Floats) -> float:
+    return float(np.abs(moved[: len(path) - 1] - path[1:]).max())
+
+
+def _restarts(residual: Floats, index: NDArray[np.int_]) -> bool:
+    """Whether the updates are right inside each level, and wrong from one level to the next."""
+    crossing = index[: len(residual)] != np.append(index[1:], index[-1])[: len(residual)]
+    spread = np.array([float(r.std()) for r in residual])
+    if not crossing.any() or crossing.all():
+        return False
+    return bool(np.abs(spread[~crossing] - 1).max() < 0.25 and np.abs(spread[crossing] - 1).min() > 0.5)
 
 
 def _correlation(residual: Floats) -> float:
@@ -140,7 +159,7 @@ def trajectory_facts(value: Floats, path: Floats, n: int, steps: int) -> dict[st
     shape = list(value.shape)
     facts: dict[str, Json] = {"shape": shape}
     if value.ndim == 3 and shape[0] != n and shape[1] == n and shape[2] == 2:
-        facts["transposed"] = True
+        facts["transposed"] = shape[0] > 2
         return facts
     if value.ndim != 3 or shape[0] != n or shape[2] != 2:
         return facts
@@ -156,5 +175,8 @@ def trajectory_facts(value: Floats, path: Floats, n: int, steps: int) -> dict[st
         errors["without_end"] = float(np.abs(moved - path).max())
     if length == steps + 1:
         errors["with_start"] = float(np.abs(moved[:-1] - path).max())
+    if length in (steps, steps + 1):
+        backwards = moved[::-1][-len(path) :] if length == steps + 1 else moved[::-1]
+        facts["reversed"] = bool(min(np.abs(backwards[-len(path) :] - path).max(), _shifted(backwards, path)) < 1e-4)
     facts["errors"] = {k: v for k, v in errors.items() if np.isfinite(v)}
     return facts

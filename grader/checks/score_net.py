@@ -20,7 +20,7 @@ from grader.checks.score_net_planted import (
 )
 from grader.model import Evidence, Finding, Json, Lost, Note
 
-WIDTH, LAYERS = 128, 8
+WIDTH, LAYERS, POINTS = 128, 8, 24
 FORMS = {"column": "shape (N, 1)", "scalar": "0-dim tensor", "number": "float"}
 
 
@@ -54,7 +54,7 @@ def score_net(bench: Bench, record: Record) -> None:
     record(net=seen)
     if not seen["calls"] or not seen["registered"] or not seen["biases"] or not sound(seen):
         return
-    calls, n = seen["calls"], 24
+    calls, n = seen["calls"], POINTS
     weights, biases = draw_weights(seen["layers"], bench.rng)
     weights = [w.astype(np.float32).astype(np.float64) for w in weights]
     biases = [b.astype(np.float32).astype(np.float64) for b in biases]
@@ -89,6 +89,10 @@ def score_net(bench: Bench, record: Record) -> None:
     }
     record(forms=forms)
     try:
+        record(trained_alike=bench.call("same_in_training", *planted, x.astype(np.float32), sigma.astype(np.float32)))
+    except StudentFailure as fault:
+        record.note(f"In training mode ScoreNet fails: {fault.failure.sentence}")
+    try:
         other = bench.call("describe_net", {"n_layers": 5, "latent_dim": 32})
         record(other={"calls": len(other["calls"]), "width": other["layers"][0][1] if other["layers"] else None})
     except StudentFailure:
@@ -106,18 +110,18 @@ def _structure(net: Mapping[str, Any]) -> Iterator[Lost]:
         yield Lost("no_linear_layers", "No linear layers were found in ScoreNet's forward pass.")
     elif not net["registered"]:
         yield Lost(
-            "layers_not_registered",
+            "unregistered_layers",
             "Some layers are not registered in ScoreNet (a plain Python list hides them): the optimizer never sees "
             "their parameters. nn.ModuleList or nn.Sequential registers them.",
         )
     elif not net["biases"]:
-        yield Lost("no_biases", "Some linear layers have no bias; the handout's layers have one.")
+        yield Lost("no_bias", "Some linear layers have no bias; the handout's layers have one.")
     elif layers[calls[0]][0] != 3:
         found = layers[calls[0]][0]
         why = "σ is not among its inputs" if found == 2 else "the handout's input is (x, σ)"
-        yield Lost("input_width", f"The first layer has {found} inputs, expected 3: {why}.")
+        yield Lost("layer_shapes", f"The first layer has {found} inputs, expected 3: {why}.")
     elif layers[calls[-1]][1] != 2:
-        yield Lost("output_width", f"The last layer has {layers[calls[-1]][1]} outputs, expected 2.")
+        yield Lost("layer_shapes", f"The last layer has {layers[calls[-1]][1]} outputs, expected 2.")
     elif not sound(net):
         yield Lost("layers_do_not_chain", "The widths of the hidden layers are not the same throughout.")
 
@@ -129,81 +133,119 @@ def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     yield from structure
     if structure:
         return
-    calls, layers, forms = net["calls"], net["layers"], seen.facts["forms"]
-    width, distinct = layers[calls[0]][1], len(set(calls))
-    wrong = list(_function(forms, settings))
+    calls, layers = net["calls"], net["layers"]
+    width, distinct, count = layers[calls[0]][1], len(set(calls)), len(calls)
+    extra = list(_extra(net))
+    yield from extra
+    wrong = [] if extra else list(_function(seen.facts["forms"], settings))
     yield from wrong
-    if net["others"]:
-        named = ", ".join(net["others"])
-        yield Lost(
-            "extra_component", f"ScoreNet has other components with parameters ({named}); expected only linear layers."
-        )
+    other = seen.facts.get("other") or {}
     if width != WIDTH:
-        yield Lost("width", f"The hidden layers are {width} wide by default, expected {WIDTH} (latent_dim=128).")
-    if net["reached_by_gradient"] == 0:
-        yield Lost("no_gradient", "No gradient reaches ScoreNet's parameters (no_grad, detach or .data in forward?).")
-    count = len(calls)
+        name = "hard_coded_width" if other.get("width") == width else "width"
+        yield Lost(name, f"The hidden layers are {width} wide by default, expected {WIDTH} (latent_dim=128).")
+    elif other.get("width") == WIDTH:
+        yield _minor(settings, "hard_coded_width", "latent_dim is ignored: the hidden layers are always 128 wide.")
+    if not seen.facts.get("trained_alike", True):
+        yield Lost("dropout", "In training mode the output differs from call to call (dropout?); the handout has none.")
+    yield from _gradient(net)
     if distinct < count:
-        credit = Fraction(str(settings.policy("shared_layers_credit")))
         yield Lost(
             "shared_layers",
             f"Hidden layers are the same object: the forward pass calls {count} linear layers, but only {distinct} are "
             f"different ({net['distinct_numbers']:,} parameters). [layer] * k repeats one layer; build each anew.",
-            fraction=1 - credit,
+            fraction=_lost_share(settings, "shared_layers_credit"),
         )
     if count == LAYERS + 1:
-        credit = Fraction(str(settings.policy("nine_layers_credit")))
         yield Lost(
             "nine_layers",
             f"ScoreNet has {count} linear layers, expected {LAYERS} in all: n_layers counts every linear layer, "
             "the first and the last among them.",
-            fraction=1 - credit,
+            fraction=_lost_share(settings, "nine_layers_credit"),
         )
     elif count != LAYERS:
-        yield Lost("layer_count", f"ScoreNet has {count} linear layers, expected {LAYERS} in all.")
+        name = "too_few_layers" if count < LAYERS else "too_many_layers"
+        yield Lost(name, f"ScoreNet has {count} linear layers, expected {LAYERS} in all.")
+    elif other.get("calls") == LAYERS:
+        yield _minor(settings, "hard_coded_depth", "n_layers is ignored: there are always 8 linear layers.")
     if net["unused"]:
         yield Lost("unused_layers", f"{net['unused']} linear layers of ScoreNet are never used in its forward pass.")
-    other = seen.facts.get("other")
-    if not wrong and (other is None or other["calls"] != count - LAYERS + 5 or other["width"] != 32):
-        yield Note("n_layers and latent_dim other than the defaults don't change ScoreNet as their names promise.")
+    if not other:
+        yield Note("ScoreNet(n_layers=5, latent_dim=32) does not work; the handout's __init__ takes both.")
+
+
+def _lost_share(settings: Settings, policy: str) -> Fraction:
+    return 1 - Fraction(str(settings.policy(policy)))
+
+
+def _minor(settings: Settings, mistake: str, message: str) -> Lost:
+    return Lost(mistake, message, fraction=_lost_share(settings, "minor_fault_credit"))
+
+
+def _extra(net: Mapping[str, Any]) -> Iterator[Lost]:
+    """Components with parameters that are not linear layers."""
+    named = ", ".join(net["others"])
+    if named:
+        short = {"LayerNorm": "layer_norm", "BatchNorm1d": "batch_norm"}.get(net["others"][0], "extra_component")
+        yield Lost(short, f"ScoreNet has other components with parameters ({named}); expected linear layers only.")
+
+
+def _gradient(net: Mapping[str, Any]) -> Iterator[Lost]:
+    if net["trainable_parameters"] < net["distinct_parameters"]:
+        frozen = net["distinct_parameters"] - net["trainable_parameters"]
+        yield Lost("frozen_network", f"{frozen} of ScoreNet's parameter tensors require no gradient and never change.")
+    elif not net["has_gradient"] or (not net["unused"] and net["reached_by_gradient"] < net["distinct_parameters"]):
+        found, all_of_them = net["reached_by_gradient"], net["distinct_parameters"]
+        yield Lost(
+            "no_gradient",
+            f"A gradient reaches {found} of ScoreNet's {all_of_them} parameter tensors (no_grad, detach or .data in "
+            "forward?).",
+        )
 
 
 def _function(forms: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     """What the planted outputs say of the function, and of σ's three forms."""
     right = [f for f in FORMS if settings.within("score.net_output", forms[f]["error"])]
-    first = next((f for f in FORMS if forms[f].get("closest")), None)
-    if not right:
-        name = forms[first]["closest"] if first else ""
-        named = first is not None and settings.within("score.net_output", forms[first]["closest_error"])
-        if named and name == "sigma_first":
-            yield Note("The input is (σ, x), the handout's order is (x, σ); this costs nothing.")
-        elif named and name.startswith("activation:"):
-            label = ACTIVATIONS[name.removeprefix("activation:")][1]
-            yield Lost("activation", f"Between the layers there is {label}; the handout has Softplus there.")
-        elif named:
-            yield Lost(name, MISTAKES[name])
-        elif first is None and "sentence" in forms["column"]:
-            where = forms["column"]["where"]
-            yield Lost("exception", f"{forms['column']['sentence']}" + (f" ({where})" if where else ""))
-        else:
-            shape = next((forms[f]["shape"] for f in FORMS if "shape" in forms[f]), None)
-            if shape is not None and shape != [24, 2]:
-                yield Lost("output_shape", f"ScoreNet returned shape {tuple(shape)} for 24 points, expected (24, 2).")
-            else:
-                yield Lost(
-                    "unnamed", "With given weights, ScoreNet's output differs from the handout's function of (x, σ)."
-                )
+    if right:
+        yield from _other_forms(forms, right, settings)
         return
+    first = next((f for f in FORMS if forms[f].get("closest")), None)
+    if first is not None and settings.within("score.net_output", forms[first]["closest_error"]):
+        name = forms[first]["closest"]
+        if name == "input_order":
+            yield _minor(settings, name, MISTAKES[name])
+        elif name.startswith("activation:"):
+            kind = name.removeprefix("activation:")
+            short = "softplus_beta" if "beta" in kind else f"{kind.partition('_0')[0]}_for_softplus"
+            yield Lost(short, f"Between the layers there is {ACTIVATIONS[kind][1]}; the handout has Softplus there.")
+        else:
+            yield Lost(name.partition(":")[0], MISTAKES[name])
+    elif first is None and "sentence" in forms["column"]:
+        where = forms["column"]["where"]
+        yield Lost("exception", f"{forms['column']['sentence']}" + (f" ({where})" if where else ""))
+    else:
+        shape = next((forms[f]["shape"] for f in FORMS if "shape" in forms[f]), None)
+        if shape is not None and shape != [POINTS, 2]:
+            yield Lost(
+                "output_shape", f"ScoreNet gave shape {tuple(shape)} for {POINTS} points, expected ({POINTS}, 2)."
+            )
+        else:
+            yield Lost("unnamed", "With given weights, ScoreNet's output differs from the handout's function.")
+
+
+def _other_forms(forms: Mapping[str, Any], right: list[str], settings: Settings) -> Iterator[Finding]:
     missing = [f for f in FORMS if f not in right]
     if missing:
-        credit = Fraction(str(settings.policy("sigma_form_credit")))
         form = missing[0]
         why = forms[form].get("sentence") or "the output is another than for the same σ in the other forms"
+        name = "sigma_forms"
+        if settings.within("score.net_output", forms[form].get("closest_error")):
+            name = forms[form]["closest"].partition(":")[0]
+            why = MISTAKES.get(forms[form]["closest"], why).rstrip(".")
         yield Lost(
-            f"sigma_as_{form}",
+            name,
             f"ScoreNet is right for some forms of sigmas, but not for a {FORMS[form]}: {why}. The handout allows a "
             "float, a 0-dim tensor or shape (N, 1).",
-            fraction=1 - credit,
+            fraction=_lost_share(settings, "sigma_form_credit"),
         )
     elif not settings.within("score.net_output", forms["one"]["error"]):
         yield Lost("one_point", "ScoreNet is wrong for a single point: x of shape (1, 2), sigmas of shape (1, 1).")

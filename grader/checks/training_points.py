@@ -107,6 +107,7 @@ def train_network(bench: Bench, record: Record, recipe: Recipe, bars: Mapping[st
             inputs, target, weight = recipe.rows(blobs.draw(EVERY * BATCH, bench.rng), bench.rng)
             seen = bench.call("advance", inputs, _single(target), _single(weight), BATCH, seed + step, limit_s=60.0)
             losses.extend(seen["losses"])
+            latest["blocked"] = seen.get("blocked", [0, 0])
             if "no_gradient" in seen or "shape" in seen:
                 raise Stopped({k: v for k, v in seen.items() if k != "losses"})
             drawn = bench.call("draw", SAMPLES, dict(recipe.steps), recipe.column, seed + step, 0.0, limit_s=60.0)
@@ -121,7 +122,7 @@ def train_network(bench: Bench, record: Record, recipe: Recipe, bars: Mapping[st
     except Stopped as stop:
         record(stopped=stop.why)
         return
-    record(training=attempts.facts(), parameters=latest["parameters"])
+    record(training=attempts.facts(), parameters=latest["parameters"], blocked=latest["blocked"])
     seed = int(bench.rng.integers(2**31 - 10_000))
     pair = bench.call("draw", 300, dict(recipe.steps), recipe.column, seed, SHAKE, limit_s=60.0)
     same = np.asarray(pair["samples"], np.float64), np.asarray(pair["shaken"], np.float64)

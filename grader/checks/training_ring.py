@@ -29,7 +29,8 @@ class UnusableLoss(Exception):
 def ring_centres(rng: np.random.Generator) -> Floats:
     """Eight modes on a circle of variance 1 a coordinate, at a random angle."""
     angle = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(MODES) / MODES
-    return RADIUS * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    centres: Floats = RADIUS * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return centres
 
 
 def draw_ring(centres: Floats, n: int, rng: np.random.Generator) -> Floats:

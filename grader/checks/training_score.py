@@ -10,7 +10,7 @@ import numpy as np
 from grader.checks.registry import Bench, Record, Settings, check
 from grader.checks.training_judge import judge_training
 from grader.checks.training_points import Floats, Recipe, train_network
-from grader.model import Evidence, Finding
+from grader.model import Evidence, Finding, Lost
 from grader.scoring.tolerances import read_tolerances
 
 SIGMAS = np.geomspace(2.0, 0.2, 8)
@@ -45,4 +45,18 @@ def training(bench: Bench, record: Record) -> None:
 
 @training.judge
 def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
+    blocked = seen.facts.get("blocked", [0, 0])
+    if blocked[1]:
+        yield Lost(
+            "frozen_network", f"{blocked[1]} of ScoreNet's parameter tensors require no gradient: they never learn."
+        )
+    elif blocked[0]:
+        yield Lost(
+            "no_gradient", f"No gradient reaches {blocked[0]} of ScoreNet's parameter tensors (detach in forward?)."
+        )
+    else:
+        yield from _sampled(seen, settings)
+
+
+def _sampled(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     yield from judge_training(seen, settings, "score.training_energy", "ScoreNet")

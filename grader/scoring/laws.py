@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -56,7 +58,7 @@ def uniform_counts(counts: Values) -> float:
     return CAP if counts.sum() == 0 else surprise(float(stats.chisquare(counts).pvalue))
 
 
-def best_law(counts: Values, laws: dict[str, Values]) -> str:
+def best_law(counts: Values, laws: Mapping[str, Values]) -> str:
     """Name of the law (probabilities up to a factor) under which the counts are likeliest."""
     counts = np.asarray(counts, dtype=np.float64)
     scores = {name: float(counts @ np.log(np.asarray(p) / np.sum(p))) for name, p in laws.items()}

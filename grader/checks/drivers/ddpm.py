@@ -94,7 +94,7 @@ def _planted(student, tables):
 
 def _plain(value):
     """What the student's code returned, or its numbers as a tensor, or None where it holds none."""
-    if isinstance(value, torch.Tensor):
+    if value is None or isinstance(value, torch.Tensor):
         return value
     try:
         return torch.as_tensor(np.asarray(value, dtype=np.float64))
@@ -129,7 +129,8 @@ def planted_step(student, model, x_t, t, betas, noise, tables=None):
     net = PlantedNoise(**model)
     with _planted(student, tables):
         value = student.p_sample(net, x_t.clone(), t.clone(), betas.clone(), noise.clone())
-    return {"value": _plain(value), "x": net.x, "t": net.t, "t_shapes": net.t_shapes}
+    kind = type(value).__name__
+    return {"value": _plain(value), "kind": kind, "x": net.x, "t": net.t, "t_shapes": net.t_shapes}
 
 
 def planted_loss(student, model, x_0, betas, seed, tables=None):
@@ -145,6 +146,7 @@ def planted_loss(student, model, x_0, betas, seed, tables=None):
         (gradient,) = torch.autograd.grad(loss.reshape(()), [net.shift], allow_unused=True)
     return {
         "value": _plain(loss),
+        "kind": type(loss).__name__,
         "is_tensor": isinstance(loss, torch.Tensor),
         "differentiable": differentiable,
         "gradient": gradient,
@@ -161,4 +163,4 @@ def planted_sample(student, model, n, betas, seed, tables=None):
     net = PlantedNoise(**model)
     with _planted(student, tables):
         value = student.sample(net, n, betas.clone())
-    return {"value": _plain(value), "x": net.x, "t": net.t, "t_shapes": net.t_shapes}
+    return {"value": _plain(value), "kind": type(value).__name__, "x": net.x, "t": net.t, "t_shapes": net.t_shapes}

@@ -98,7 +98,7 @@ def _build(student, which, zdim):
 
 def _plain(value):
     """What the student's code returned, or its numbers as a tensor, or None where it holds none."""
-    if isinstance(value, torch.Tensor):
+    if value is None or isinstance(value, torch.Tensor):
         return value
     try:
         return torch.as_tensor(value, dtype=torch.float64)
@@ -119,7 +119,7 @@ def network_outputs(student, which, weights, inputs, zdim=64, modes=("train", "e
             p.copy_(w)
     outputs = {}
     for mode in modes:
-        net.train(mode != "eval")
+        net.train(not mode.startswith("eval"))
         outputs[mode] = [_plain(net(x.clone())) for x in inputs]
     return outputs
 
@@ -175,7 +175,7 @@ def _gan(student, disc, gen, zdim):
             elif name in student.__dict__:
                 delattr(student, name)
     gan._dev, gan._zdim = torch.device("cpu"), zdim
-    gan.disc, gan.gen = disc, gen
+    gan.disc, gan.gen = disc.requires_grad_(True), gen.requires_grad_(True)
     return gan, built_by
 
 
@@ -202,6 +202,7 @@ def planted_loss(student, which, disc, gen, batch, z, seed=0):
     scalar = loss.reshape(()) if usable else None
     return {
         "built_by": built_by,
+        "kind": type(loss).__name__,
         "value": value,
         "is_tensor": isinstance(loss, torch.Tensor),
         "differentiable": bool(usable and loss.requires_grad),

@@ -53,12 +53,14 @@ def describe_net(student: Any, options: dict[str, int]) -> dict[str, Any]:
     reached = 0
     if output.requires_grad:
         output.sum().backward()
-        reached = sum(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in parameters.values())
+        reached = sum(p.grad is not None for p in parameters.values())
     others = [m for m in net.modules() if next(m.parameters(recurse=False), None) is not None]
     return {
         "shape": list(output.shape),
         "distinct_numbers": sum(p.numel() for p in parameters.values()),
         "distinct_parameters": len(parameters),
+        "trainable_parameters": sum(p.requires_grad for p in parameters.values()),
+        "has_gradient": bool(output.requires_grad),
         "reached_by_gradient": reached,
         "layers": [[layer.in_features, layer.out_features] for layer in distinct],  # type: ignore[misc]
         "calls": [next(i for i, seen in enumerate(distinct) if seen is layer) for layer in calls],
@@ -99,6 +101,18 @@ def planted_outputs(student: Any, weights: list[Tensor], biases: list[Tensor], x
     with torch.no_grad():
         output: Tensor = net(x, sigmas)
     return output
+
+
+def same_in_training(student: Any, weights: list[Tensor], biases: list[Tensor], x: Tensor, sigmas: Tensor) -> bool:
+    """Whether the network in training mode gives the same output at each call, and the same as in evaluation."""
+    net = student.ScoreNet()
+    _plant(net, weights, biases)
+    net.train()
+    with torch.no_grad():
+        outputs = [net(x, sigmas), net(x, sigmas)]
+        net.eval()
+        outputs.append(net(x, sigmas))
+    return all(bool(torch.allclose(out, outputs[-1], rtol=1e-3, atol=1e-3)) for out in outputs)
 
 
 def takes_flat_sigmas(student: Any) -> bool:
@@ -185,7 +199,7 @@ def record_losses(
         seen.append(
             {
                 **net.asked(),
-                "loss": loss.detach().reshape(-1)[:4].double() if is_tensor else torch.tensor([float(loss)]),
+                "loss": float(loss.detach().double().mean()) if is_tensor else float(loss),
                 "loss_shape": list(loss.shape) if is_tensor else [],
                 "is_tensor": is_tensor,
                 "has_gradient": has_gradient,

@@ -47,6 +47,21 @@ def _average() -> None:
                 averaged[name].copy_(value)
 
 
+def _blocked(net: nn.Module, inputs: list[Tensor]) -> list[int]:
+    """Of the parameters of the modules that a forward pass uses: how many get no gradient, how many want none."""
+    used: list[nn.Module] = []
+    handles = [m.register_forward_hook(lambda module, *_: used.append(module)) for m in net.modules()]
+    output = net(*inputs)
+    for handle in handles:
+        handle.remove()
+    parameters = list({id(p): p for m in used for p in m.parameters(recurse=False)}.values())
+    wanting = [p for p in parameters if p.requires_grad]
+    reached: tuple[Tensor | None, ...] = ()
+    if output.requires_grad and wanting:
+        reached = torch.autograd.grad(output.sum(), wanting, allow_unused=True)
+    return [sum(g is None for g in reached), len(parameters) - len(wanting)]
+
+
 def advance(
     student: Any, inputs: list[Tensor], target: Tensor, weight: Tensor, batch: int, seed: int
 ) -> dict[str, Any]:
@@ -56,6 +71,7 @@ def advance(
     net.train()
     begun = time.process_time()
     losses: list[float] = []
+    blocked = _blocked(net, [value[:batch].to(device) for value in inputs])
     for start in range(0, len(target) - batch + 1, batch):
         rows = slice(start, start + batch)
         output = net(*(value[rows].to(device) for value in inputs))
@@ -70,7 +86,7 @@ def advance(
         _run["step"] += 1
         _average()
         losses.append(float(loss.detach()))
-    return {"losses": losses, "cpu_s": time.process_time() - begun}
+    return {"losses": losses, "cpu_s": time.process_time() - begun, "blocked": blocked}
 
 
 def _draw(net: nn.Module, start: Tensor, steps: dict[str, Tensor], column: bool, seed: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Runs in the student process after gan.py: asks the student's networks for gradients, trains networks of ours with
 the student's two losses. Knows no answer."""
 
+import contextlib
 import copy
 import random
 import time
@@ -26,10 +27,8 @@ def own_network(student, which, zdim, x, real, z):
         lambda: gan._get_loss_d(len(z), real.to(device), z.to(device)),
         lambda: gan._get_loss_g(len(z), z.to(device)),
     ):
-        try:
+        with contextlib.suppress(Exception):
             loss()
-        except Exception:
-            pass
     net = getattr(gan, which)
     kinds = {name: getattr(student, name, ()) for name in ("DNet", "GNet")}
     parameters = list(net.parameters())
