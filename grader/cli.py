@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from grader.cli_build import register as register_build
+from grader.cli_cohort import register as register_cohort
 from grader.model import GraderError, SubmissionError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app = typer.Typer(
     help="Grades a homework on GANs and diffusion models: derivations, true/false questions and PyTorch code.",
 )
 register_build(app)
+register_cohort(app)
 
 
 def main() -> None:
