@@ -37,12 +37,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grader.theory.compare import Comparison, compare
+    from grader.theory.comparing import Comparison, compare
     from grader.theory.errors import ReadError
     from grader.theory.judge import judge_answer, judge_reading
     from grader.theory.reading import Context, Definition, Member, Reading, Statement, parse, read
     from grader.theory.tree import Node
-    from grader.theory.typeset import typeset
+    from grader.theory.typesetting import typeset
     from grader.theory.verdict import AnswerPolicy, Judgement
 
 _HOME = {
@@ -50,8 +50,8 @@ _HOME = {
     "judge_reading": "judge",
     "Judgement": "verdict",
     "AnswerPolicy": "verdict",
-    "Comparison": "compare",
-    "compare": "compare",
+    "Comparison": "comparing",
+    "compare": "comparing",
     "ReadError": "errors",
     "Context": "reading",
     "Definition": "reading",
@@ -61,7 +61,7 @@ _HOME = {
     "parse": "reading",
     "read": "reading",
     "Node": "tree",
-    "typeset": "typeset",
+    "typeset": "typesetting",
 }
 
 __all__ = [
@@ -89,5 +89,5 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value  # a submodule of the same name (compare, typeset) must not shadow the function
+    globals()[name] = value
     return value

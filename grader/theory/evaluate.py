@@ -21,7 +21,7 @@ from grader.theory.laws import Laws
 from grader.theory.models import Model
 from grader.theory.questions import FIXED
 from grader.theory.scope import Scope
-from grader.theory.typeset import symbol_name
+from grader.theory.typesetting import symbol_name
 from grader.theory.values import (
     Dual,
     Matrix,
@@ -55,8 +55,10 @@ class Evaluator(Laws):
         self.standard_alpha = standard_alpha or bool({"alpha", "alpha_bar"} & declared)
         self.sigma_source: Evaluator | None = None
         """Whose σ_t this evaluator uses: the right answer holds for the variance that the student chose."""
-        self.noises: dict[str, Value] = {}
-        """Values of random variables: what a law comparison probes with."""
+        self.noises: dict[t.Sym, Value] = {}
+        """Values of random variables, by name and index: what a law comparison probes with."""
+        self.probes: dict[str, Value] = {}
+        """Trial values of a symbol that an equation is solved for."""
         self.steps = 0
         ints = {"t": model.t, "T": model.steps}
         self.base = Scope(ints=ints, states=self.base_states())
@@ -101,15 +103,11 @@ class Evaluator(Laws):
 
     def probe(self, body: t.Node, name: str, value: int, s: Scope) -> Value:
         number = self.n.mp.mpf(value)
-        before = self.noises.get(name)
-        self.noises[name] = Vec((number,) * self.model.d) if name.startswith(_NOISE_BASES) else number
+        self.probes[name] = Vec((number,) * self.model.d) if name.startswith(_NOISE_BASES) else number
         try:
             return self.eval(body, s)
         finally:
-            if before is None:
-                del self.noises[name]
-            else:
-                self.noises[name] = before
+            del self.probes[name]
 
     def value(self, node: t.Node, scope: Scope | None = None) -> Value:
         """The value of a node. Raises an EvaluationError, or a ReadError for an unknown name."""
@@ -313,8 +311,10 @@ class Evaluator(Laws):
         name = node.name
         if not node.index and name in s.ints:
             return self.n.mp.mpf(s.ints[name])
-        if name in self.noises:
-            return self.noises[name]
+        if self.noises and node in self.noises:
+            return self.noises[node]
+        if name in self.probes:
+            return self.probes[name]
         found = self.defined(node, s)
         if found is not None:
             return found

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from grader.theory.freetext_facts import Finding, check_statements
+if TYPE_CHECKING:
+    from grader.theory.freetext_facts import Finding
 
 MAX_TEXT: Final = 20_000
 """Characters of one free text that are looked at."""
@@ -147,6 +148,8 @@ def review_free_text(question: str, text: str, look_for: Sequence[Mapping[str, A
         for point in look_for
     )
     verdict = read_yes_no(shown) if topic == "2.2" else None
+    from grader.theory.freetext_facts import check_statements  # here, since students get this file without the facts
+
     return FreeTextReview("needs_review", shown, verdict, points, check_statements(topic, shown))
 
 

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 Moments = tuple[Vec, tuple[Real, ...]]
 
 
-def noise_names(node: t.Node, definitions: tuple[Definition, ...]) -> dict[str, Definition | None]:
+def noise_symbols(node: t.Node, definitions: tuple[Definition, ...]) -> dict[t.Sym, Definition | None]:
     """Random symbols of a formula: every ε, and what the text declares as Gaussian."""
     declared = {d.name: d for d in definitions if d.law and isinstance(d.body, t.Gauss)}
-    names: dict[str, Definition | None] = {}
+    names: dict[t.Sym, Definition | None] = {}
     for part in t.walk(node):
         if isinstance(part, t.Sym):
             if part.name in declared:
-                names[part.name] = declared[part.name]
+                names[part] = declared[part.name]
             elif part.name.split("_")[0] == "epsilon" and part.name != "epsilon_theta":
-                names[part.name] = None
+                names[part] = None
     return names
 
 
@@ -39,13 +39,13 @@ def moments(node: t.Node, evaluator: Evaluator, definitions: tuple[Definition, .
     """Mean and diagonal covariance of a Gaussian or of an affine function of noises. Raises EvaluationError."""
     if isinstance(node, t.Gauss):
         return evaluator.gaussian(node, evaluator.base)
-    names = noise_names(node, definitions)
+    names = noise_symbols(node, definitions)
     if not names:
         raise NotEvaluated("This is neither a Gaussian nor a sum with noise.")
     n, d = evaluator.n, evaluator.model.d
     zero, one = n.mp.mpf(0), n.mp.mpf(1)
-    centre: dict[str, Vec] = {}
-    scales: dict[str, tuple[Real, ...]] = {}
+    centre: dict[t.Sym, Vec] = {}
+    scales: dict[t.Sym, tuple[Real, ...]] = {}
     for name, definition in names.items():
         mean, variance = Vec((zero,) * d), (one,) * d
         if definition is not None:
@@ -62,7 +62,7 @@ def moments(node: t.Node, evaluator: Evaluator, definitions: tuple[Definition, .
     return middle, tuple(total)
 
 
-def _slope(evaluator: Evaluator, node: t.Node, name: str, centre: Vec, middle: Vec) -> tuple[Real, ...]:
+def _slope(evaluator: Evaluator, node: t.Node, name: t.Sym, centre: Vec, middle: Vec) -> tuple[Real, ...]:
     """The coefficient of one noise, coordinate by coordinate; the dependence must be linear."""
     n, d = evaluator.n, evaluator.model.d
     steps = []
@@ -89,7 +89,7 @@ def transition_equal(
 ) -> dict[str, Any]:
     """Fields of an Outcome."""
     definitions = reading.definitions
-    if not isinstance(node, t.Gauss) and not noise_names(node, definitions):
+    if not isinstance(node, t.Gauss) and not noise_symbols(node, definitions):
         return _density_equal(reading, node, reference, relation, seed, digits, policy)
     if relation == "∝" and not isinstance(node, t.Gauss):
         return {"verdict": "undecided", "sentence": "A sum with noise is stated with “∝”."}

@@ -13,7 +13,7 @@ from grader.theory.expression import parse_tokens
 from grader.theory.questions import family_of, is_answer_side
 from grader.theory.segments import Segment, only_prose, segments, split_chain, strip_prose
 from grader.theory.tokens import Token, guess_language, tokenize
-from grader.theory.typeset import typeset
+from grader.theory.typesetting import typeset
 
 
 @dataclass(frozen=True, slots=True)

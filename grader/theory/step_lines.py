@@ -97,6 +97,8 @@ def _widened(text: str, start: int, end: int) -> str:
 
 def _statements(question: str, step: StepText) -> Iterator[Statement]:
     family = family_of(question)
+    if step.lang == "text":
+        step = replace(step, text=re.sub(r"\bD\s?\*(?=\s*[,)])", "D^*", step.text))
     try:
         pieces = segments(tokenize(step.text, step.lang), step.lang)
     except ReadError as error:

@@ -14,9 +14,10 @@ MESSAGES: Final[dict[str, str]] = {
     "the states between would have to be integrated out.",
     "exponent_sign": "The exponent has the wrong sign: a density must fall off, exp(−…), or it has no integral.",
     "kl_second_argument": "The second argument of a KL divergence must be a density; this one does not integrate to 1.",
-    "lost_log_4": "The two sides differ by the constant log 4 in every example.",
-    "lost_log_2": "The two sides differ by the constant log 2 in every example.",
-    "mask_only_on_known": "The mask multiplies only x_known; in the given likelihood it multiplies the whole difference.",
+    "lost_log_4": "A constant is lost: compare both sides at p_r = p_g.",
+    "lost_log_2": "A part of the constant is lost: compare both sides at p_r = p_g.",
+    "mask_only_on_known": "The mask multiplies only x_known; "
+    "in the given likelihood it multiplies the whole difference.",
     "sign": "The two sides differ by their sign.",
     "factor": "The two sides differ by a constant factor.",
     "constant": "The two sides differ by a constant.",

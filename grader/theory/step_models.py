@@ -172,7 +172,8 @@ class StepEvaluator(Evaluator):
         if node.name in _VALUES:
             return self.objective(node, s)
         if node.name == "D" and node.args and not isinstance(node.args[0], t.Sym):
-            return self.gan_symbol(t.Sym("D"), s) * self.number(node.args[0], s)  # D(1 − D) is a product
+            factor: Real = self.gan_symbol(t.Sym("D"), s)
+            return factor * self.number(node.args[0], s)  # D(1 − D) is a product
         if node.name == "D" and "D" in s.values:
             return s.values["D"]
         return super().density_call(node, s)

@@ -15,7 +15,7 @@ from grader.theory.step_models import StepEvaluator, StepModel
 from grader.theory.values import Matrix, Numbers, Real, Row, Value, Vec
 
 MODELS: Final = 3
-"""Draws; each has some fifteen digits beyond the forty that are compared, so that one already tells wrong from right."""
+"""Draws of sixty digits, of which forty are compared: one already tells wrong from right."""
 VARIED: Final = 3
 """Further values of the variable of a “∝”."""
 
@@ -186,7 +186,7 @@ def linear_form(bench: Bench, model: StepModel, node: t.Node) -> LinearForm:
     evaluator = bench.evaluator(model)
     spread: Real | None = None
     if isinstance(node, t.Gauss):
-        spread = evaluator.value(node.spread)
+        spread = numeric(evaluator.value(node.spread))[0]
         spread = spread * spread if node.deviation else spread
         node = node.mean
     zero, one = bench.numbers.mp.mpf(0), bench.numbers.mp.mpf(1)
@@ -256,6 +256,24 @@ def is_unknown(bench: Bench, node: t.Node) -> bool:
         return isinstance(node, (t.Sym, t.Call)) and node.name == "D"
     before = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
     return bench.question == "2.4" and node == before
+
+
+def mentions_unknown(bench: Bench, node: t.Node) -> bool:
+    """Does the unknown occur in it?"""
+    return any(is_unknown(bench, n) for n in t.walk(node))
+
+
+def is_algebraic(bench: Bench, node: t.Node) -> bool:
+    """Only arithmetic of the question's quantities: no derivative, density, expectation or exponential."""
+    claims = (t.Grad, t.Integral, t.Expect, t.Divergence, t.Gauss)
+    calls = {"D", "p_r", "p_g"} if bench.question == "1.1" else set()
+    return not any(
+        isinstance(n, claims)
+        or (isinstance(n, t.Fun) and n.name != "sqrt")
+        or (isinstance(n, t.Call) and n.name not in calls)
+        or (isinstance(n, t.Sym) and n.name.startswith(("mu", "epsilon", "D_star")))
+        for n in t.walk(node)
+    )
 
 
 def variate_of(node: t.Node) -> t.Node | None:

@@ -88,6 +88,9 @@ class _Checker:
         self.bench = Bench(question)
         self.verdicts: list[StepVerdict] = []
         self._last: Side | None = None
+        """The last member that was not “…”."""
+        self._skipped = False
+        """“…” stood behind it: steps were left out."""
         self._equation: tuple[t.Node, t.Node] | None = None
         self._up_to_factor = False
         """A ∝ came earlier in this chain: a later “=” may drop a factor, too."""
@@ -111,8 +114,10 @@ class _Checker:
         else:
             self._up_to_factor = False
         previous = self._last
+        skipped = statement.goes_on and self._skipped
         if sides:
-            self._last = sides[-1]
+            self._skipped = sides[-1].dots
+            self._last = sides[-1] if not sides[-1].dots else next((s for s in reversed(sides) if not s.dots), previous)
         if statement.condition or not relations or len(sides) != len(relations) + 1:
             self._remember_exponent(sides)
             if len(sides) == 1 and not statement.condition:
@@ -124,7 +129,7 @@ class _Checker:
         if not statement.goes_on and self._is_definition(sides, relations):
             sides, relations = sides[1:], relations[1:]
         for place, relation in enumerate(relations):
-            self._relation(sides, place, relation, statement)
+            self._relation(sides, place, relation, statement, skipped and place == 0)
         self._remember_exponent(sides)
 
     def _alone(self, previous: Side | None, side: Side, line: int) -> None:
@@ -186,16 +191,17 @@ class _Checker:
 
     # ---------------------------------------------------------------- relations
 
-    def _relation(self, sides: list[Side], place: int, relation: str, statement: Statement) -> None:
+    def _relation(
+        self, sides: list[Side], place: int, relation: str, statement: Statement, skipped: bool = False
+    ) -> None:
         left, right = sides[place], sides[place + 1]
         if len(self.verdicts) >= MAX_RELATIONS:
             return
         if right.dots:
             return
-        skipped = left.dots
-        if skipped:
+        skipped = skipped or left.dots
+        if left.dots:
             left = next((side for side in reversed(sides[:place]) if not side.dots), left)
-        text_relation = relation
         if left.node is None or right.node is None:
             missing = left if left.node is None else right
             self._undecided(f"{left.text} {relation} {right.text}", missing.error, statement.line)
@@ -205,7 +211,7 @@ class _Checker:
             return
         if skipped and outcome.truth == "fails":
             outcome = Outcome("unknown", "steps are left out here")
-        self._record(left, text_relation, right, kind, outcome, statement.line)
+        self._record(left, relation, right, kind, outcome, statement.line)
 
     def _decide(self, left: t.Node, right: t.Node, relation: str, statement: Statement) -> tuple[str, Outcome]:
         """(how it was checked, what was found)."""
@@ -274,9 +280,7 @@ class _Checker:
             if self._is_equation(left, right):
                 self._equation = (left, right)
                 return "equation", Outcome("unknown")
-            if is_unknown(self.bench, left) and self.bench.question == "1.1":
-                return "=", self._optimal(right)
-            return None
+            return self._stationary(left, right)
         first, second = self._equation
         roots = {model.seed: root_of(self.bench, model, first, second) for model in self.bench.models}
         if any(root is None for root in roots.values()):

@@ -17,7 +17,8 @@ from grader.theory.deciding import PLANS, Difference, Plan, items_of, make_evalu
 from grader.theory.densities import DensityEvaluator
 from grader.theory.errors import EvaluationError, ExtremeNumber, KindMismatch, ReadError, Singular
 from grader.theory.evaluate import Evaluator
-from grader.theory.gaussians import moments, noise_names
+from grader.theory.gaussians import moments, noise_symbols
+from grader.theory.laws import NotADensity
 from grader.theory.questions import family_of
 from grader.theory.reading import Context
 from grader.theory.scope import Scope
@@ -57,6 +58,8 @@ def compare(
             unknown = str(error)
             if family == "gan":
                 break
+        except NotADensity as error:
+            return Comparison("different", reason=error.sentence)
         except ReadError as error:
             return Comparison("unknown", reason=error.sentence)
         except EvaluationError as error:
@@ -149,7 +152,7 @@ def _holds(evaluator: Evaluator, a: Value, b: Value, relation: str) -> bool:
 
 def _random(lhs: t.Node, rhs: t.Node, context: Context) -> bool:
     """Do the sides describe laws: Gaussians without a variate in common, or sums with noise?"""
-    if noise_names(lhs, context.definitions) or noise_names(rhs, context.definitions):
+    if noise_symbols(lhs, context.definitions) or noise_symbols(rhs, context.definitions):
         return True
     return isinstance(rhs, t.Gauss) and rhs.variate is None
 
@@ -180,7 +183,7 @@ def law_of(node: t.Node, context: Context, evaluator: Evaluator) -> tuple[Vec, t
     )
     if len(times) > 1:
         raise EvaluationError("A sum holds x at two times, which are not independent.")
-    names = noise_names(node, context.definitions)
+    names = noise_symbols(node, context.definitions)
     model, n = evaluator.model, evaluator.n
     start = model.x(0)
     variance = tuple(n.mp.mpf(0) for _ in range(model.d))
@@ -205,7 +208,7 @@ def law_of(node: t.Node, context: Context, evaluator: Evaluator) -> tuple[Vec, t
     return mean, variance
 
 
-def _mean(node: t.Node, names: dict[str, Any], context: Context, evaluator: Evaluator) -> Vec:
+def _mean(node: t.Node, names: dict[t.Sym, Any], context: Context, evaluator: Evaluator) -> Vec:
     zero = evaluator.n.mp.mpf(0)
     for name in names:
         evaluator.noises[name] = Vec((zero,) * evaluator.model.d)
