@@ -106,6 +106,8 @@ class CodingBench:
             self._open_worker.close()
             self.output += worker.output
             self.notes.extend(worker.notes)
+            if worker.end is not None:
+                self._lab.peak_bytes = max(self._lab.peak_bytes, worker.end.peak_bytes)
 
     def _opened(self) -> Worker:
         if self._lab.submission.text(f"{self._module}.py") is None:
@@ -148,6 +150,8 @@ class Lab:
         self.notes: list[str] = []
         """What was seen of a module as a whole: packages replaced by placeholders, statements cut off at import."""
         self._session = session
+        self.peak_bytes = 0
+        """Most resident memory of a process of the student's so far."""
 
     @classmethod
     @contextmanager
