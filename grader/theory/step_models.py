@@ -156,9 +156,7 @@ class StepEvaluator(Evaluator):
         variate = node.variate if node.variate is not None else self.variate
         if variate is None or self.model.family != "diffusion":
             raise NotEvaluated("A Gaussian without its variate has no value.")
-        at, mean, spread = (self.eval(part, s) for part in (variate, node.mean, node.spread))
-        if not all(self.n.is_real(value) for value in (at, mean, spread)):
-            raise KindMismatch("A Gaussian needs a mean and a variance.")
+        at, mean, spread = (self.number(part, s) for part in (variate, node.mean, node.spread))
         return self.normal(at, mean, spread * spread if node.deviation else spread)
 
     # ------------------------------------------------------------------ GAN
@@ -172,8 +170,9 @@ class StepEvaluator(Evaluator):
         if node.name in _VALUES:
             return self.objective(node, s)
         if node.name == "D" and node.args and not isinstance(node.args[0], t.Sym):
-            factor: Real = self.gan_symbol(t.Sym("D"), s)
-            return factor * self.number(node.args[0], s)  # D(1 − D) is a product
+            factor: Real = self.number(t.Sym("D"), s)
+            other: Real = self.number(node.args[0], s)
+            return factor * other  # D(1 − D) is a product
         if node.name == "D" and "D" in s.values:
             return s.values["D"]
         return super().density_call(node, s)

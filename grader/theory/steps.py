@@ -24,7 +24,9 @@ from grader.theory.step_relations import (
     Outcome,
     identity,
     in_law,
+    is_algebraic,
     is_unknown,
+    mentions_unknown,
     ordered,
     proportional,
     root_of,
@@ -294,12 +296,27 @@ class _Checker:
             return "solution", outcome
         return ("solution", outcome) if statement.follows or is_unknown(self.bench, left) else None
 
-    def _optimal(self, right: t.Node) -> Outcome:
-        """D(x) = … without an equation before it states the optimum; that it fails is the result's matter."""
-        outcome = identity(self.bench, t.Call("D_star", (t.Sym("x"),)), right)
-        return (
-            outcome if outcome.truth == "holds" else Outcome("unknown", "an equation for D that holds only at some D")
-        )
+    def _stationary(self, left: t.Node, right: t.Node) -> tuple[str, Outcome] | None:
+        """An equation for the unknown without one before it: it should hold at what is looked for.
+
+        That it does not is no proof of a mistake, since it may be about something else.
+        """
+        key = unknown_key(self.bench)
+        if key is None or not (is_algebraic(self.bench, left) and is_algebraic(self.bench, right)):
+            return None
+        if not (mentions_unknown(self.bench, left) or mentions_unknown(self.bench, right)):
+            return None
+
+        def sought(model: StepModel) -> Scope:
+            evaluator = self.bench.evaluator(model)
+            value = evaluator.posterior()[0] if key != "D" else evaluator.optimal_discriminator(evaluator.base.atom)
+            return evaluator.base.with_value(key, value)
+
+        outcome = identity(self.bench, left, right, sought)
+        if outcome.truth == "holds":
+            self._equation = (left, right)
+            return "solution", outcome
+        return "=", Outcome("unknown", "an equation that holds only at some value of the unknown")
 
     def _lenient(self, left: t.Node, right: t.Node, outcome: Outcome) -> Outcome:
         """After a ∝ a factor may be dropped, and with a constant C on a side only what varies is compared."""
