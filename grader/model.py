@@ -154,6 +154,8 @@ class Report:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     complete: bool = True
+    peak_bytes: int = 0
+    """Most resident memory of a process that ran the student's code; 0 when none did."""
 
     @property
     def score(self) -> Fraction:

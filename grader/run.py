@@ -73,6 +73,7 @@ class _Run:
     started: float = field(default_factory=time.monotonic)
     results: dict[str, QuestionResult] = field(default_factory=dict)
     isolation: tuple[str, ...] = ()
+    peak_bytes: int = 0
 
     def report(self, *, complete: bool) -> Report:
         waiting = "Not graded yet: the grader was stopped before it came to this question."
@@ -90,6 +91,7 @@ class _Run:
             notes=tuple(self.notes),
             seconds=time.monotonic() - self.started,
             complete=complete,
+            peak_bytes=self.peak_bytes,
         )
 
     @property
@@ -133,6 +135,7 @@ def grade(
             run.results[question.number] = _one(run, desk, lab, question, checks[question.number])
             if checks[question.number].module:
                 run.isolation = run.isolation or lab.isolation()
+                run.peak_bytes = lab.peak_bytes
             listener(Progress(done + 1, len(order), question.title, run.report(complete=False)))
         run.notes.extend([*dict.fromkeys(lab.notes), *(lab.warnings() if run.isolation else ())])
     report = run.report(complete=True)

@@ -113,7 +113,7 @@ class Bench:
             isolation=report.isolation,
             notes=report.notes,
             seconds=report.seconds,
-            peak_bytes=getattr(report, "peak_bytes", 0),
+            peak_bytes=report.peak_bytes,
             complete=report.complete,
             evidence=evidence,
             verdicts=verdicts,
