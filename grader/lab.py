@@ -44,7 +44,7 @@ def new_session(rubric: Rubric, options: Options) -> StudentSession:
         memory_bytes=rubric.limits.memory_mb * 1024 * 1024,
     )
     data = {p.name: p.read_bytes() for p in HELPER_DATA.glob("*.npz")}
-    return StudentSession({}, limits=limits, data_files=data, device=options.device)
+    return StudentSession({}, limits=limits, data_files=data)
 
 
 class CodingBench:
@@ -54,7 +54,7 @@ class CodingBench:
         assert check.module is not None
         self.question = question
         self.quick = lab.options.quick
-        self.device = lab.options.device
+        self.device = lab.device()
         self._lab = lab
         self._module = check.module
         stems = (check.driver or "").split("+")
@@ -191,6 +191,14 @@ class Lab:
             yield bench
         finally:
             bench.close()
+
+    def device(self) -> str:
+        """cpu or cuda; `auto` takes a GPU where torch finds one."""
+        if self.options.device != "auto":
+            return self.options.device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
 
     def isolation(self) -> tuple[str, ...]:
         """The layers that their own probes found active; none when the student process did not start."""

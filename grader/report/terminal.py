@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -22,32 +23,27 @@ MARKS = {
 
 def report_table(report: Report) -> RenderableType:
     """The table of questions, then the summary."""
-    table = Table(title=f"{report.title} — {report.origin}", title_justify="left", expand=True, show_lines=False)
-    table.add_column("", width=1)
+    table = Table(box=box.SIMPLE_HEAD, expand=False, pad_edge=False, title_justify="left")
+    table.title = Text(f"{report.title} — {report.origin}", style="bold")
+    table.add_column("")
     table.add_column("no.", no_wrap=True)
-    table.add_column("question", ratio=2)
     table.add_column("points", justify="right", no_wrap=True)
-    table.add_column("what we saw", ratio=5)
+    table.add_column("question, and what was seen")
     for result in report.results:
         table.add_row(*_row(result))
-    return Group(table, Panel(Text(_summary(report)), title="Result", title_align="left"))
+    return Group(table, Panel(Text(_summary(report)), title="Result", title_align="left", expand=False))
 
 
 def _row(result: QuestionResult) -> tuple[RenderableType, ...]:
     mark, style = MARKS[result.verdict.outcome]
-    points = f"{number(result.verdict.points)} / {number(result.question.points)}"
-    if result.verdict.awaiting:
-        points += f" (+{number(result.verdict.awaiting)}?)"
-    message = result.verdict.message or WORDS[result.verdict.outcome]
-    if result.verdict.notes:
-        message += "\n" + "\n".join(result.verdict.notes)
-    return (
-        Text(mark, style=style),
-        Text(result.question.number),
-        Text(result.question.title),
-        Text(points, style=style),
-        Text(message),
-    )
+    points = f"{number(result.verdict.points)}/{number(result.question.points)}"
+    said = Text(result.question.title)
+    if result.verdict.outcome not in ("passed", "failed", "partial"):
+        said.append(f"  ({WORDS[result.verdict.outcome]})", style=style)
+    for line in (result.verdict.message, *(result.verdict.notes if result.verdict.outcome != "grader_error" else ())):
+        if line:
+            said.append(f"\n{line}", style="dim" if result.verdict.outcome == "needs_review" else "")
+    return Text(mark, style=style), Text(result.question.number), Text(points, style=style), said
 
 
 def _summary(report: Report) -> str:
