@@ -36,7 +36,7 @@ def report_table(report: Report) -> RenderableType:
 
 def _row(result: QuestionResult) -> tuple[RenderableType, ...]:
     mark, style = MARKS[result.verdict.outcome]
-    points = f"{number(result.verdict.points)}/{number(result.question.points)}"
+    points = f"{_earned(result)}/{number(result.question.points)}"
     said = Text(result.question.title)
     if result.verdict.outcome not in ("passed", "failed", "partial"):
         said.append(f"  ({WORDS[result.verdict.outcome]})", style=style)
@@ -44,6 +44,13 @@ def _row(result: QuestionResult) -> tuple[RenderableType, ...]:
         if line:
             said.append(f"\n{line}", style="dim" if result.verdict.outcome == "needs_review" else "")
     return Text(mark, style=style), Text(result.question.number), Text(points, style=style), said
+
+
+def _earned(result: QuestionResult) -> str:
+    """Points given, with a question mark where a person still decides."""
+    if not result.verdict.awaiting:
+        return number(result.verdict.points)
+    return f"{number(result.verdict.points)}+?" if result.verdict.points else "?"
 
 
 def _summary(report: Report) -> str:
