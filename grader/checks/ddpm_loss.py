@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,35 +14,43 @@ from grader.checks.registry import Bench, Record, Settings, StudentFailure, chec
 from grader.model import Array, Evidence, Finding, Json, Lost, Note
 from grader.scoring.laws import independent_rows, standard_normal, uniform_counts
 
+WEIGHTED_SHARE = Fraction(1, 4)
+"""Lost for a weighting by t that no bound gives."""
 T = 9
 BATCHES = (900, 900, 400)
 """The first two differ only by the seed, so that noise that is always the same shows."""
+FRESH = 0.15
+"""Relative spread of a mean of 800 squares around its expectation, with a margin; it only names, it never decides."""
+OTHER_T = 0.12
+"""Likewise for the regression of x_t on x_0 where t is not the one that the network is told."""
 SMALL_CALLS = 150
 """Calls that show the law of t where one t serves a whole batch."""
 
 TARGETS: Mapping[str, str] = {
-    "target_x_t": "the prediction is compared with x_t, not with the noise",
-    "target_x_0": "the prediction is compared with x_0, not with the noise",
-    "target_minus_noise": "the prediction and the noise are added, not subtracted",
-    "absolute_error": "absolute errors are averaged; squared errors are asked",
-    "huber": "the loss is quadratic for small errors only; squared errors are asked",
-    "root": "a square root is taken of the mean squared error",
+    "target_is_x_t": "the prediction is compared with x_t, not with the noise",
+    "target_is_x_0": "the prediction is compared with x_0, not with the noise",
+    "target_sign": "the prediction and the noise are added, not subtracted",
+    "not_squared": "absolute errors are averaged; squared errors are asked",
+    "not_squared~huber": "the loss is quadratic for small errors only; squared errors are asked",
+    "root_of_the_loss": "a square root is taken of the mean squared error",
     "squared_norm": "the squared error is squared again",
     "prediction_only": "the noise is missing: the prediction alone is squared",
-    "noise_only": "the prediction is missing: the noise alone is squared",
-    "sign": "the sign is wrong: minimising it makes the prediction worse",
-    "plain_difference": "the difference is averaged without being squared",
+    "root_of_the_loss~rows": "norms are averaged; squared norms are asked",
+    "target_is_the_difference": "the prediction is compared with x_t − x_0, not with the noise",
+    "target_is_scaled_noise": "the prediction is compared with the scaled noise of x_t, not with the noise itself",
+    "maximised": "the sign is wrong: minimising it makes the prediction worse",
+    "not_squared~difference": "the difference is averaged without being squared",
 }
 INPUTS: Mapping[str, str] = {
-    "t_one_too_low": "the network is told t − 1 for a sample with the noise of t",
-    "t_one_too_high": "the network is told t + 1 for a sample with the noise of t",
-    "clean_input": "the network is given x_0 without noise",
-    "noise_input": "the network is given the noise itself",
-    "no_root_on_noise": "a square root is missing in front of the noise of x_t",
-    "no_root_on_signal": "a square root is missing in front of x_0 in x_t",
-    "no_roots": "the square roots are missing in x_t",
+    "t_shifted": "the network is told t − 1 for a sample with the noise of t",
+    "t_shifted~late": "the network is told t + 1 for a sample with the noise of t",
+    "model_sees_x_0": "the network is given x_0 without noise",
+    "model_sees_noise": "the network is given the noise itself",
+    "root_missing_noise": "a square root is missing in front of the noise of x_t",
+    "root_missing_signal": "a square root is missing in front of x_0 in x_t",
+    "root_missing_both": "the square roots are missing in x_t",
     "signal_not_scaled": "x_0 is not scaled in x_t",
-    "weights_exchanged": "x_0 and the noise have exchanged their weights in x_t",
+    "coefficients_swapped": "x_0 and the noise have exchanged their weights in x_t",
 }
 
 
@@ -73,7 +82,14 @@ def _measure(bench: Bench, betas: Array, full: dict[str, Any], model: dict[str, 
         draws.append(facts)
         noises.append(noise)
     same = [a is not None and b is not None and np.allclose(a, b, atol=1e-4) for a, b in [noises[:2]]]
-    facts = {"draws": draws, "same_noise": bool(same[0]), "exact": _exact(bench, rng, betas32, full, planted)}
+    facts: dict[str, Json] = {
+        "draws": draws,
+        "same_noise": bool(same[0]),
+        "same_t": bool(draws[0]["t_distinct"] > 1 and draws[0].pop("t", 0) == draws[1].pop("t", 1)),
+        "exact": _exact(bench, rng, betas32, full, planted),
+    }
+    draws[-1].pop("t", None)
+    facts["bounds"] = _bounds(betas, full)
     if all(d["t_distinct"] == 1 for d in draws):
         facts["t_of_calls"] = _small_calls(bench, rng, small, betas32, planted)
     return facts
@@ -109,6 +125,7 @@ def _facts(
     facts: dict[str, Json] = {
         "n": len(x_0),
         "value": float(value.reshape(())) if usable else None,
+        "kind": reply["kind"],
         "shape": list(value.shape) if isinstance(value, np.ndarray) else None,
         "is_tensor": reply["is_tensor"],
         "differentiable": reply["differentiable"],
@@ -129,11 +146,13 @@ def _facts(
     noise, inputs = _noise(x, x_0, index, full)
     facts["noise_surprise"] = _surprise(noise)
     facts["inputs"] = {name: _surprise(v) for name, v in inputs.items()}
+    facts["other_t"] = _other_t(x, x_0, full)
     facts["noise_range"] = [float(noise.min()), float(noise.max())]
     facts["noise_shared"] = bool(np.abs(noise - noise[:1]).max() < 1e-3 or np.abs(noise[:, :1] - noise).max() < 1e-3)
     predicted = predict_noise(model, x, index)
+    facts["mean_square"] = float(np.mean(predicted**2))
     facts["right"] = float(np.mean((noise - predicted) ** 2))
-    facts["variants"] = _targets(noise, predicted, x, x_0)
+    facts["variants"] = _targets(noise, predicted, x, x_0, np.asarray(full["q"][1])[index][:, None])
     facts["weights"] = _weights(reply["gradient"], noise - predicted, index)
     facts["weighted"] = _weighted(facts["weights"], noise - predicted, index)
     return facts, noise
@@ -144,6 +163,7 @@ def _law_of_t(t: Array) -> dict[str, Json]:
     counts = [int(np.sum(t == k)) for k in range(T + 2)]
     return {
         "t_distinct": len(np.unique(t)),
+        "t": t.tolist(),
         "t_whole": whole,
         "t_min": float(t.min()),
         "t_max": float(t.max()),
@@ -162,17 +182,25 @@ def _noise(x: Array, x_0: Array, t: Array, full: dict[str, Any]) -> tuple[Array,
     with np.errstate(all="ignore"):
         s, r = read(a, t), read(b, t)
         wrong = {
-            "t_one_too_low": (x - read(a, t + 1) * x_0) / read(b, t + 1),
-            "t_one_too_high": (x - read(a, t - 1) * x_0) / read(b, t - 1),
-            "clean_input": np.where(np.abs(x - x_0).max() < 1e-5, 0.0, np.nan) + 0 * x,
-            "noise_input": x,
-            "no_root_on_noise": (x - s * x_0) / r**2,
-            "no_root_on_signal": (x - s**2 * x_0) / r,
-            "no_roots": (x - s**2 * x_0) / r**2,
+            "t_shifted": (x - read(a, t + 1) * x_0) / read(b, t + 1),
+            "t_shifted~late": (x - read(a, t - 1) * x_0) / read(b, t - 1),
+            "model_sees_x_0": np.where(np.abs(x - x_0).max() < 1e-5, 0.0, np.nan) + 0 * x,
+            "model_sees_noise": x,
+            "root_missing_noise": (x - s * x_0) / r**2,
+            "root_missing_signal": (x - s**2 * x_0) / r,
+            "root_missing_both": (x - s**2 * x_0) / r**2,
             "signal_not_scaled": (x - x_0) / r,
-            "weights_exchanged": (x - r * x_0) / s,
+            "coefficients_swapped": (x - r * x_0) / s,
         }
         return (x - s * x_0) / r, wrong
+
+
+def _other_t(x: Array, x_0: Array, full: dict[str, Any]) -> float:
+    """How far x_t is from a rightly noised x_0 whose t is uniform but unknown: by regression and residual variance."""
+    a, b = (np.asarray(c)[1:] for c in full["q"])
+    slope = float((x * x_0).sum() / (x_0**2).sum())
+    spread = float(np.mean((x - slope * x_0) ** 2) / (np.mean(b**2) + np.var(a) * np.mean(x_0**2)))
+    return max(abs(slope - float(a.mean())), abs(spread - 1))
 
 
 def _surprise(noise: Array) -> float:
@@ -182,21 +210,23 @@ def _surprise(noise: Array) -> float:
     return max(standard_normal(noise), independent_rows(noise))
 
 
-def _targets(noise: Array, predicted: Array, x: Array, x_0: Array) -> dict[str, float]:
+def _targets(noise: Array, predicted: Array, x: Array, x_0: Array, scale: Array) -> dict[str, float]:
     error = noise - predicted
     size = np.abs(error)
     values = {
-        "target_x_t": np.mean((x - predicted) ** 2),
-        "target_x_0": np.mean((x_0 - predicted) ** 2),
-        "target_minus_noise": np.mean((noise + predicted) ** 2),
-        "absolute_error": np.mean(size),
-        "huber": np.mean(np.where(size < 1, size**2 / 2, size - 0.5)),
-        "root": np.sqrt(np.mean(size**2)),
+        "target_is_x_t": np.mean((x - predicted) ** 2),
+        "target_is_x_0": np.mean((x_0 - predicted) ** 2),
+        "target_sign": np.mean((noise + predicted) ** 2),
+        "not_squared": np.mean(size),
+        "not_squared~huber": np.mean(np.where(size < 1, size**2 / 2, size - 0.5)),
+        "root_of_the_loss": np.sqrt(np.mean(size**2)),
         "squared_norm": np.mean((size**2).sum(1) ** 2),
         "prediction_only": np.mean(predicted**2),
-        "noise_only": np.mean(noise**2),
-        "sign": -np.mean(size**2),
-        "plain_difference": np.mean(error),
+        "root_of_the_loss~rows": np.mean(np.sqrt((size**2).sum(1))),
+        "target_is_the_difference": np.mean((x - x_0 - predicted) ** 2),
+        "target_is_scaled_noise": np.mean((scale * noise - predicted) ** 2),
+        "maximised": -np.mean(size**2),
+        "not_squared~difference": np.mean(error),
     }
     return {name: float(v) for name, v in values.items()}
 
@@ -250,24 +280,63 @@ def _judge(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     if broken is not None:
         yield broken
         return
-    yield from _judge_t(facts, settings)
     noise = _judge_noise(facts, settings)
+    times = [] if noise is not None and noise.mistake in ("t_shifted", "t_not_passed") else list(_judge_t(facts, settings))
+    yield from times
     if noise is not None:
         yield noise
-        return
-    yield from _judge_value(facts, settings)
+    elif not any(isinstance(f, Lost) for f in times):
+        yield from _judge_value(facts, settings)
+
+
+def _known_weights(facts: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether the weights are those of a variational bound or of the signal-to-noise ratio, up to a factor."""
+    return any(
+        all(
+            settings.within("ddpm.weights", _spread([f / k for f, k in zip(d["weights"], known, strict=True) if f]))
+            for d in facts["draws"]
+        )
+        for known in facts["bounds"].values()
+    )
+
+
+def _spread(ratios: Sequence[float]) -> float:
+    return max(ratios) / min(ratios) - 1 if ratios else 0.0
+
+
+def _bounds(betas: Array, full: dict[str, Any]) -> dict[str, list[float]]:
+    """Weights of the squared noise error in known bounds: for either reverse variance, over x_{t−1} or x_0; signal to noise.
+
+    The posterior's own variance is 0 at t = 1, where β_1 stands for it.
+    """
+    weight_of_x_0, a, b = (np.asarray(full[k][i])[1:] for k, i in (("mean", 1), ("q", 0), ("q", 1)))
+    ratio = b / a
+    variance = np.where(np.arange(T) == 0, betas, np.asarray(full["variance"])[1:])
+    weights = {
+        "bound_beta": (weight_of_x_0 * ratio) ** 2 / betas,
+        "bound_posterior": (weight_of_x_0 * ratio) ** 2 / variance,
+        "unsquared_beta": weight_of_x_0**2 / betas**2 * ratio**2,
+        "x_0": ratio**2,
+        "signal_to_noise": 1 / ratio**2,
+        "noise": b**2,
+    }
+    return {name: [float(w) for w in values] for name, values in weights.items()}
 
 
 def _unusable(draws: Sequence[Mapping[str, Any]]) -> Lost | None:
     for draw in draws:
         if not draw["calls"]:
-            return Lost("model_unused", "ddpm_loss never calls the model.")
-        if draw["shape"] is None:
-            return Lost("not_a_tensor", "ddpm_loss returns no tensor (is the return statement missing?).")
+            return Lost("ignores_model", "ddpm_loss never calls the model.")
+        if draw["kind"] == "NoneType":
+            return Lost("not_implemented", "ddpm_loss returns nothing: is it unfinished, or is the return missing?")
+        if draw["shape"] is None or draw["kind"] == "tuple":
+            return Lost("not_a_tensor", f"ddpm_loss returns a value of type {draw['kind']}; a scalar tensor is asked.")
         if draw["value"] is None and draw["shape"] not in ([], [1]):
             return Lost("not_a_scalar", f"ddpm_loss returns the shape {tuple(draw['shape'])}; a scalar is asked.")
         if draw["value"] is None:
             return Lost("not_finite", "ddpm_loss is not finite under a network with small outputs.")
+        if not draw["is_tensor"]:
+            return Lost("not_a_tensor", "ddpm_loss returns a number, not a tensor: nothing can be trained with it.")
         if not draw["differentiable"]:
             return Lost(
                 "no_gradient", "No gradient of ddpm_loss reaches the network: is something detached or made a number?"
@@ -275,7 +344,7 @@ def _unusable(draws: Sequence[Mapping[str, Any]]) -> Lost | None:
         if "right" not in draw:
             shape = tuple(draw["x_shape"])
             return Lost(
-                "batch_not_used",
+                "uses_one_sample" if set(draw["rows"]) == {1} and draw["calls"] == 1 else "batch_not_used",
                 f"ddpm_loss calls the model with x_t of shape {shape} and t of shape {tuple(draw['t_shape'])} for "
                 f"{draw['n']} points in the plane; one x_t and one t for each point are asked.",
             )
@@ -298,14 +367,14 @@ def _judge_t(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     if not all(d["t_whole"] for d in draws):
         yield Lost("normalised_t", "ddpm_loss hands the network t as a fraction; the network takes t from 1..T.")
     elif low == 0:
-        mistake, upper = ("zero_based_t", "T − 1") if high == T - 1 else ("t_0_included", "T")
+        mistake, upper = ("t_range", "T − 1") if high == T - 1 else ("t_range", "T")
         yield Lost(mistake, f"t runs over 0..{upper} in ddpm_loss; the network takes t from 1..T.")
     elif high < T:
-        yield Lost("t_T_never_drawn", "The last steps are never drawn in ddpm_loss: t must reach T.")
+        yield Lost("t_range", "The last steps are never drawn in ddpm_loss: t must reach T.")
     elif low > 1:
-        yield Lost("t_1_never_drawn", "The first steps are never drawn in ddpm_loss: t starts at 1.")
+        yield Lost("t_range", "The first steps are never drawn in ddpm_loss: t starts at 1.")
     elif high > T:
-        yield Lost("t_beyond_T", f"ddpm_loss draws t up to {high:g} for a schedule of {T} steps.")
+        yield Lost("t_range", f"ddpm_loss draws t up to {high:g} for a schedule of {T} steps.")
     elif not all(settings.within("ddpm.surprise", d["t_surprise"]) for d in draws):
         yield Lost("t_not_uniform", "t is not drawn uniformly from 1..T in ddpm_loss.")
 
@@ -317,20 +386,26 @@ def _judge_noise(facts: Mapping[str, Any], settings: Settings) -> Lost | None:
         return all(settings.within("ddpm.surprise", v) for v in values)
 
     if normal([d["noise_surprise"] for d in draws]):
+        if facts["same_t"]:
+            return Lost("t_not_random", "ddpm_loss uses the same t in the same order in every call; t is drawn at random.")
         if facts["same_noise"]:
-            return Lost("fixed_noise", "ddpm_loss draws the same noise in every call: is a seed set inside?")
+            return Lost("noise_not_random", "ddpm_loss draws the same noise in every call: is a seed set inside?")
         return None
     for name, sentence in INPUTS.items():
         if normal([d["inputs"][name] for d in draws]):
-            return Lost(name, f"ddpm_loss: {sentence}.")
+            return Lost(name.split("~")[0], f"ddpm_loss: {sentence}.")
+    if all(d["other_t"] < OTHER_T for d in draws):
+        return Lost("t_not_passed", "The network in ddpm_loss is told another t than the one that made x_t.")
+    if all(max(abs(v) for v in d["noise_range"]) < 1e-3 for d in draws):
+        return Lost("noise_missing", "x_t in ddpm_loss holds no noise.")
     if all(d["noise_shared"] for d in draws):
-        return Lost("shared_noise", "ddpm_loss uses one noise for several samples or coordinates; each has its own.")
+        return Lost("noise_shared", "ddpm_loss uses one noise for several samples or coordinates; each has its own.")
     low, high = (f(d["noise_range"][i] for d in draws) for i, f in ((0, min), (1, max)))
     if low > -1e-3 and high < 1.001:
-        return Lost("uniform_noise", "The noise in ddpm_loss is uniform on [0, 1]; standard normal noise is asked.")
+        return Lost("noise_not_normal", "The noise in ddpm_loss is uniform on [0, 1]; standard normal noise is asked.")
     if low > -1.001 and high < 1.001:
-        return Lost("uniform_noise", "The noise in ddpm_loss is uniform on [−1, 1]; standard normal noise is asked.")
-    return Lost("x_t", "x_t in ddpm_loss is not x_0 with independent standard normal noise of its t.")
+        return Lost("noise_not_normal", "The noise in ddpm_loss is uniform on [−1, 1]; standard normal noise is asked.")
+    return Lost("noise_not_normal", "x_t in ddpm_loss is not x_0 with independent standard normal noise of its t.")
 
 
 def _judge_value(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
@@ -347,11 +422,22 @@ def _judge_value(facts: Mapping[str, Any], settings: Settings) -> Iterator[Findi
     if scale is None and summed is None:
         for name, sentence in TARGETS.items():
             if constant([d["variants"][name] for d in draws]) is not None:
-                yield Lost(name, f"ddpm_loss: {sentence}.")
+                yield Lost(name.split("~")[0], f"ddpm_loss: {sentence}.")
                 return
+        if all(abs(d["value"] / (1 + d["mean_square"]) - 1) < FRESH for d in draws):
+            yield Lost("target_is_fresh_noise", "ddpm_loss compares the prediction with other noise than that of x_t.")
+            return
         weighted = [d["weighted"] for d in draws]
         if all(w is not None and settings.within("ddpm.loss", abs(d["value"] / w - 1)) for d, w in zip(draws, weighted, strict=True)):
-            yield Note("ddpm_loss weights the squared errors by t, as a variational bound does; it is accepted.")
+            if _known_weights(facts, settings):
+                yield Note("ddpm_loss weights the squared errors by t, as a variational bound does; it is accepted.")
+            else:
+                yield Lost(
+                    "weighted_by_t",
+                    "ddpm_loss weights the squared errors by t, but not as a variational bound does.",
+                    fraction=WEIGHTED_SHARE,
+                )
+                return
         else:
             yield Lost(
                 "unnamed",

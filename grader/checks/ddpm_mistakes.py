@@ -106,6 +106,10 @@ POSTERIOR_READINGS: Mapping[str, tuple[Reading, str]] = {
         lambda betas, t: Read(betas[t - 2], _plain(betas, t).bb, _plain(betas, t).bp),
         "β_t is read one step too early: t counts from 1, the tensor's index from 0",
     ),
+    "index_shifted~beta_clamped": (
+        lambda betas, t: Read(betas[np.maximum(t - 2, 0)], _plain(betas, t).bb, _plain(betas, t).bp),
+        "β_t is read one step too early: t counts from 1, the tensor's index from 0",
+    ),
     "index_shifted~beta_late": (
         lambda betas, t: Read(_at(betas, np.minimum(t + 1, len(betas))), _plain(betas, t).bb, _plain(betas, t).bp),
         "β_t is read one step too late: t counts from 1, the tensor's index from 0",

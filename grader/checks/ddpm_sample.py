@@ -24,7 +24,7 @@ def sample(bench: Bench, record: Record) -> None:
     """sample starts from N(0, I), visits T..1 once each and ends without noise: an exact predictor gives its Gaussian"""
     betas = draw_betas(bench.rng, T, 0.08, 0.4)
     full = tables(betas)
-    centre, spread = bench.rng.uniform(0.15, 0.4, 2) * bench.rng.choice([-1, 1], 2), bench.rng.uniform(0.1, 0.2)
+    centre, spread = bench.rng.uniform(1.3, 1.8, 2) * bench.rng.choice([-1, 1], 2), bench.rng.uniform(0.2, 0.4)
     model = _exact_predictor(full, centre, spread)
     for mode, planted in (("as_is", None), ("planted", only(full, *PLANTED))):
         try:
@@ -59,6 +59,7 @@ def _measure(
     value = reply["value"]
     facts: dict[str, Json] = {
         "shape": _shape(value),
+        "kind": reply["kind"],
         "single_shape": _shape(single["value"]),
         "finite": isinstance(value, np.ndarray) and bool(np.isfinite(value).all()),
         "calls": len(reply["x"]),
@@ -71,6 +72,7 @@ def _measure(
     start = xs[0].astype(np.float64)
     facts["start"] = {
         "surprise": max(standard_normal(start), independent_rows(start)),
+        "shared": bool(np.all(start == start[:1]) or np.all(start == start[:, :1])),
         "zero": bool(not start.any()),
         "range": [float(start.min()), float(start.max())],
         "std": float(start.std()),
@@ -109,7 +111,20 @@ def _steps(path: Sequence[Array], betas: Array, full: dict[str, Any], model: dic
         flat = z.reshape(len(z), -1)
         surprises[name] = max(standard_normal(z), independent_rows(flat), *(standard_normal(step) for step in z))
     unit = noisy / deviations["posterior"][T:1:-1][:, None, None]
+    deviations["forward"] = np.append(0.0, np.asarray(full["q"][1])[:-1])
+    scale = float(np.sqrt(np.mean(unit**2)))
+    end, mean_1 = path[-1], path[-1] - residuals[-1]
+    names = ["x_T, its start", *(f"x_{t}" for t in range(T - 1, 0, -1))]
+    returned = [n for n, x in zip(names, path[:-1], strict=True) if np.abs(x - end).max() < 1e-6]
+    edge = max(float(np.abs(end).max()), 1e-9)
     return {
+        "scale": scale,
+        "scale_surprise": standard_normal(unit / max(scale, 1e-9)),
+        "bounded": bool(max(np.abs(step / max(step.std(), 1e-9)).max() for step in unit) < 1.85),
+        "updates": {name: _surprises(_steps_by(path, full, model, betas, name), deviations) for name in UPDATES},
+        "returns": returned[0] if returned else None,
+        "clamped": bool(np.abs(np.clip(mean_1, -edge, edge) - end).max() < 1e-5),
+        "affine": _affine_error(mean_1, end),
         "surprises": surprises,
         "largest": float(np.abs(noisy).max()),
         "per_step": [float(step.std()) for step in unit],
@@ -118,6 +133,47 @@ def _steps(path: Sequence[Array], betas: Array, full: dict[str, Any], model: dic
         "last": float(np.abs(residuals[-1]).max()),
         "last_std": float(residuals[-1].std()),
     }
+
+
+UPDATES = {
+    "root_missing_noise": "a square root is missing in the weight of the predicted noise",
+    "signal_not_scaled": "the mean is not rescaled after the predicted noise is taken off",
+    "noise_sign": "the predicted noise is added, not subtracted",
+    "fresh_noise_from_x_0": "x_{t−1} is made by adding new noise to the predicted x_0 as the forward process does",
+}
+"""Steps of a sampler that is written out in the loop."""
+
+
+def _steps_by(path: Sequence[Array], full: dict[str, Any], model: dict[str, Array], betas: Array, name: str) -> Array:
+    """The noisy steps less the mean that a mistaken update would have, (T − 1, n, 2)."""
+    found = []
+    for x, after, t in zip(path[:-2], path[1:-1], range(T, 1, -1), strict=True):
+        e = predict_noise(model, x, np.full(len(x), t))
+        beta, keep, b = betas[t - 1], np.sqrt(1 - betas[t - 1]), float(full["q"][1][t])
+        x_0 = float(full["predict"][0][t]) * x + float(full["predict"][1][t]) * e
+        means = {
+            "root_missing_noise": (x - beta / b**2 * e) / keep,
+            "signal_not_scaled": x - beta / b * e,
+            "noise_sign": (x + beta / b * e) / keep,
+            "fresh_noise_from_x_0": float(full["q"][0][t - 1]) * x_0,
+        }
+        found.append(after - means[name])
+    return np.stack(found)
+
+
+def _surprises(noisy: Array, deviations: Mapping[str, Array]) -> list[float]:
+    """Of those steps as independent normal draws, for each accepted variance and for that of the forward process."""
+    return [standard_normal(noisy / d[T:1:-1][:, None, None]) for d in deviations.values()]
+
+
+def _affine_error(x: Array, y: Array) -> float:
+    """Largest difference of y from its best fit a·x + c, each coordinate by itself, relative to the spread of y."""
+    errors = []
+    for k in range(2):
+        design = np.stack([x[:, k], np.ones(len(x))], axis=1)
+        fit = design @ np.linalg.lstsq(design, y[:, k], rcond=None)[0]
+        errors.append(float(np.abs(fit - y[:, k]).max() / max(y[:, k].std(), 1e-9)))
+    return max(errors)
 
 
 def _moments(found: Array, betas: Array, full: dict[str, Any], model: dict[str, Array]) -> dict[str, float]:
@@ -159,18 +215,25 @@ def _judge(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
 
 def _shapes(facts: Mapping[str, Any]) -> Lost | None:
     if facts["shape"] is None:
-        return Lost("not_a_tensor", "sample returns no tensor (is the return statement missing?).")
+        if facts["kind"] == "NoneType":
+            return Lost("not_implemented", "sample returns nothing: is it unfinished, or is the return statement missing?")
+        return Lost("not_a_tensor", f"sample returns a value of type {facts['kind']}; a tensor is asked.")
     for shape, asked in ((facts["shape"], [SAMPLES, 2]), (facts["single_shape"], [1, 2])):
         if shape != asked:
+            mistake = "output_shape"
+            if shape and len(shape) == 3:
+                mistake = "returns_trajectory"
+            elif asked[0] > 1 and shape in ([2], [1, 2]):
+                mistake = "one_sample"
             return Lost(
-                "shape", f"sample returns the shape {tuple(shape or ())} for {asked[0]} samples; {tuple(asked)} is asked."
+                mistake, f"sample returns the shape {tuple(shape or ())} for {asked[0]} samples; {tuple(asked)} is asked."
             )
     if not facts["finite"]:
         return Lost("not_finite", "sample returns numbers that are not finite under an exact noise predictor.")
     if not facts["calls"]:
-        return Lost("model_unused", "sample never calls the model.")
+        return Lost("ignores_model", "sample never calls the model.")
     if set(facts["rows"]) != {SAMPLES}:
-        return Lost("rows", f"sample asks the network about {facts['rows'][0]} points at a time, not about all samples.")
+        return Lost("python_loop", f"sample asks the network about {facts['rows'][0]} points at a time, not about all samples.")
     return None
 
 
@@ -179,22 +242,29 @@ def _order(facts: Mapping[str, Any]) -> Lost | None:
     if told == list(range(T, 0, -1)):
         return None
     known = {
-        "forward_order": (list(range(1, T + 1)), "t runs upwards from 1 to T; sampling goes down from T"),
-        "zero_based_t": (list(range(T - 1, -1, -1)), "t runs over T − 1..0; it runs over T..1"),
-        "t_1_skipped": (list(range(T, 1, -1)), "the last step (t = 1) is skipped"),
-        "t_T_skipped": (list(range(T - 1, 0, -1)), "the first step (t = T) is skipped"),
-        "t_0_visited": (list(range(T, -1, -1)), "a step with t = 0 is made; the last step is t = 1"),
+        "order_of_t": (list(range(1, T + 1)), "t runs upwards from 1 to T; sampling goes down from T"),
+        "t_shifted": (list(range(T - 1, -1, -1)), "t runs over T − 1..0; it runs over T..1"),
+        "step_skipped": (list(range(T, 1, -1)), "the last step (t = 1) is skipped"),
+        "step_skipped~first": (list(range(T - 1, 0, -1)), "the first step (t = T) is skipped"),
+        "step_repeated~zero": (list(range(T, -1, -1)), "a step with t = 0 is made; the last step is t = 1"),
         "one_step": ([T], "only one step is made"),
         "t_constant": ([T] * T, "the network is told T in every step"),
     }
     for name, (order, sentence) in known.items():
         if told == order:
-            return Lost(name, f"sample: {sentence}.")
+            return Lost(name.split("~")[0], f"sample: {sentence}.")
     if any(t is None for t in told):
         return Lost("mixed_t", "sample tells the network different t for the samples of one step.")
     if all(0 <= t <= 1 for t in told):
         return Lost("normalised_t", "sample hands the network t as a fraction; the network takes t from 1..T.")
-    return Lost("order", f"sample visits t = {_few(told)}; T = {T} steps from T down to 1 are asked.")
+    mistake = "order_of_t"
+    if len(told) > T and max(told) > T:
+        mistake = "hard_coded_arguments"
+    elif set(told) < set(range(1, T + 1)):
+        mistake = "step_skipped"
+    elif len(told) > T:
+        mistake = "step_repeated"
+    return Lost(mistake, f"sample visits t = {_few(told)}; T = {T} steps from T down to 1 are asked.")
 
 
 def _few(told: Sequence[float]) -> str:
@@ -207,11 +277,13 @@ def _start(facts: Mapping[str, Any], settings: Settings) -> Lost | None:
         return None
     low, high = start["range"]
     if start["zero"]:
-        return Lost("starts_at_zero", "sample starts at zeros; x_T is standard normal noise.")
+        return Lost("start_not_normal", "sample starts at zeros; x_T is standard normal noise.")
+    if start["shared"]:
+        return Lost("start_shared", "all samples start at the same point (or with equal coordinates); x_T is drawn for each.")
     if low > -1.001 and high < 1.001:
-        return Lost("uniform_start", "sample starts from noise between −1 and 1; x_T is standard normal noise.")
+        return Lost("start_not_normal", "sample starts from noise between −1 and 1; x_T is standard normal noise.")
     return Lost(
-        "start",
+        "start_not_normal",
         f"sample does not start from independent standard normal noise (mean {start['mean']:.2f}, standard deviation "
         f"{start['std']:.2f}).",
     )
@@ -223,19 +295,40 @@ def _path(facts: Mapping[str, Any], settings: Settings) -> Lost | None:
     if not fitting:
         return _wrong_steps(steps)
     if not settings.within("ddpm.last_step", steps["last"]):
-        return Lost("noise_at_t_1", "sample adds noise in the last step (t = 1), or does not return its result.")
+        return _wrong_end(steps)
     if not settings.within("ddpm.moments", facts["moments"][fitting[0]]):
         return Lost("moments", "sample does not reproduce the Gaussian whose exact noise predictor it is given.")
     return None
 
 
+def _wrong_end(steps: Mapping[str, Any]) -> Lost:
+    """The chain is right up to x_1, what is returned is not its last step."""
+    if steps["returns"] is not None:
+        return Lost("returns_x_T", f"sample returns {steps['returns']}, not the result of its last step.")
+    if steps["clamped"]:
+        return Lost("clamped", "sample clamps its result; the handout does not ask for it, and points may lie outside.")
+    if steps["affine"] < 1e-3:
+        return Lost("normalised", "sample shifts or scales its result after the last step.")
+    return Lost("noise_at_the_last_step", "sample adds noise in the last step (t = 1); its last step has none.")
+
+
 def _wrong_steps(steps: Mapping[str, Any]) -> Lost:
+    for name, sentence in UPDATES.items():
+        if any(s < 8 for s in steps["updates"][name]):
+            return Lost(name.split("~")[0], f"sample: {sentence}.")
+    if steps["scale_surprise"] < 8:
+        return Lost(
+            "noise_not_normal",
+            f"sample adds noise with {steps['scale']:.2g} times the standard deviation of its steps.",
+        )
+    if steps["bounded"]:
+        return Lost("noise_not_normal", "The noise between the steps of sample is not normal, but bounded.")
     if steps["largest"] < 1e-3:
-        return Lost("no_noise", "sample adds no noise between its steps; every run of the chain is deterministic.")
+        return Lost("noise_missing", "sample adds no noise between its steps; every run of the chain is deterministic.")
     if steps["shared"]:
-        return Lost("shared_noise", "sample adds one noise to several samples or coordinates; each has its own.")
+        return Lost("noise_shared", "sample adds one noise to several samples or coordinates; each has its own.")
     if steps["repeated"]:
-        return Lost("repeated_noise", "sample adds the same noise in every step; it is drawn anew in each.")
+        return Lost("noise_drawn_once", "sample adds the same noise in every step; it is drawn anew in each.")
     return Lost(
         "unnamed",
         "sample does not follow the reverse process: under an exact noise predictor its steps differ from those of "

@@ -92,7 +92,7 @@ def _told(reply: Mapping[str, Any], t: Array) -> str:
     for name, expected in (("right", t), ("one_too_low", t - 1), ("one_too_high", t + 1)):
         if np.all(told == expected):
             return name
-    return "fraction" if told.max(initial=0) <= 1 else "other"
+    return "fraction" if told.max(initial=0) <= 1 and np.any(told != np.rint(told)) else "other"
 
 
 def _ignores_noise(bench: Bench, given: StepInput, args: list[Any], planted: Any, value: object) -> bool:
@@ -137,8 +137,9 @@ def _judge(cases: Sequence[Mapping[str, Json]], settings: Settings) -> Iterator[
             yield Lost("noise_missing_at_a_step", f"p_sample adds no noise for {steps}; only the last step has none.")
         elif diagnosis.mistake == "unnamed" and told:
             how = {"one_too_low": "t − 1", "one_too_high": "t + 1", "fraction": "a fraction of T"}
-            mistake = "t_shifted" if told & {"one_too_low", "one_too_high"} else "t_not_passed"
-            yield Lost(mistake, f"p_sample tells the network {how.get(min(told), 'another t')} where the sample is at t.")
+            mistake = "t_not_passed" if told & {"other", "fraction"} else "t_shifted"
+            kind = "other" if "other" in told else min(told)
+            yield Lost(mistake, f"p_sample tells the network {how.get(kind, 'another t')} where the sample is at t.")
         elif diagnosis.mistake == "unnamed" and any(c.get("calls") == 0 for c in near):
             yield Lost("ignores_model", "p_sample never calls the model.")
         else:
