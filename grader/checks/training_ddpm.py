@@ -41,11 +41,16 @@ def reverse_steps() -> dict[str, Any]:
     return steps | {"label": np.array(times, dtype=np.int64)}
 
 
+def recipe() -> Recipe:
+    """Regression on the noise, sampling by the reverse steps."""
+    return Recipe("NoiseNet", noise_rows, reverse_steps(), column=False)
+
+
 @check("ddpm.training", module="hw5_ddpm", driver="training", cost="training")
 def training(bench: Bench, record: Record) -> None:
     """NoiseNet learns to predict the noise, so that the data can be sampled"""
     bars = {"energy": read_tolerances()["ddpm.training_energy"].value, "modes_missing": 0.0}
-    train_network(bench, record, Recipe("NoiseNet", noise_rows, reverse_steps(), column=False), bars)
+    train_network(bench, record, recipe(), bars)
     if "training" not in record.facts:
         return
     x = bench.rng.standard_normal((200, 2)).astype(np.float32)

@@ -26,7 +26,13 @@ LOSSES = {gan_losses.discriminator_loss.name: "discriminator loss", gan_losses.g
 @check("gan.training", module="hw5_gan", driver="gan+training_gan", cost="training")
 def training(bench: Bench, record: Record) -> None:
     """GAN wires the networks so that both learn, and its losses train a GAN"""
-    record(attributes=bench.call("gan_attributes", ZDIM))
+    try:
+        record(attributes=bench.call("gan_attributes", ZDIM))
+    except StudentFailure as fault:
+        if fault.failure.kind != "exception":
+            raise
+        record(construction_failed=_told(fault.failure))
+        return
     images = bench.rng.uniform(size=(BATCH, 1, 28, 28)).astype(np.float32)
     record(networks={which: _network(bench, which, images) for which in QUESTIONS})
     bars = {"energy": read_tolerances()["gan.ring_energy"].value, "modes_missing": 2.0}
@@ -80,6 +86,13 @@ def _alone(bench: Bench, name: str) -> dict[str, Json]:
 
 @training.judge
 def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
+    if "construction_failed" in seen.facts:
+        fault = seen.facts["construction_failed"]
+        text = f"{fault['sentence']}" + (f" ({fault['where']})" if fault["where"] else "")
+        device = "cuda" in text.lower()
+        why = "The device is fixed in the code; take cuda only where there is one" if device else "GAN() fails"
+        yield Lost("hard_coded_device" if device else fault["kind"], f"{why}: {text}")
+        return
     networks = seen.facts["networks"]
     missing = [name for name in QUESTIONS if name not in seen.facts["attributes"]]
     if missing:

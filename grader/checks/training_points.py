@@ -6,7 +6,7 @@ regresses and draws. So a mistake in the student's loss or sampler cannot fail t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,13 @@ class Stopped(Exception):
         self.why = dict(why)
 
 
-def train_network(bench: Bench, record: Record, recipe: Recipe, bars: Mapping[str, float]) -> None:
+def train_network(
+    bench: Bench,
+    record: Record,
+    recipe: Recipe,
+    bars: Mapping[str, float],
+    schedule: Sequence[tuple[int, float]] = SCHEDULE,
+) -> None:
     """Trains the student's network by the recipe and writes down every checkpoint, then the counterfactual.
 
     Facts: training (tries, bars, passed), stopped (why it could not go on), shaken (energy between the samples of
@@ -100,7 +106,7 @@ def train_network(bench: Bench, record: Record, recipe: Recipe, bars: Mapping[st
 
     def training(number: int) -> Iterator[Checkpoint]:
         seed, spent = int(bench.rng.integers(2**31 - 10_000)), 0.0
-        cap, rate = SCHEDULE[number]
+        cap, rate = schedule[number]
         latest["parameters"] = bench.call("begin", recipe.class_name, seed, rate, bench.device)["parameters"]
         losses.clear()
         for step in range(EVERY, cap + 1, EVERY):
@@ -118,7 +124,7 @@ def train_network(bench: Bench, record: Record, recipe: Recipe, bars: Mapping[st
                 return
 
     try:
-        attempts = train_until_good(training, bars)
+        attempts = train_until_good(training, bars, len(schedule))
     except Stopped as stop:
         record(stopped=stop.why)
         return

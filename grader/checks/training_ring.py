@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,9 @@ def ring_measured(points: Floats, centres: Floats, rng: np.random.Generator) -> 
     }
 
 
-def train_ring(bench: Bench, record: Record, bars: Mapping[str, float]) -> None:
+def train_ring(
+    bench: Bench, record: Record, bars: Mapping[str, float], schedule: Sequence[tuple[int, float]] = SCHEDULE
+) -> None:
     """Writes down the tries (fact 'ring'), or which loss could not be used (fact 'unusable_loss').
 
     Raises StudentFailure when a loss fails.
@@ -76,7 +78,7 @@ def train_ring(bench: Bench, record: Record, bars: Mapping[str, float]) -> None:
 
     def training(number: int) -> Iterator[Checkpoint]:
         seed, spent = int(bench.rng.integers(2**31 - 10_000)), 0.0
-        cap, rate = SCHEDULE[number]
+        cap, rate = schedule[number]
         bench.call("ring_begin", ZDIM, seed, rate, bench.device)
         losses.clear()
         for step in range(EVERY, cap + 1, EVERY):
@@ -94,7 +96,7 @@ def train_ring(bench: Bench, record: Record, bars: Mapping[str, float]) -> None:
                 return
 
     try:
-        record(ring=train_until_good(training, bars).facts())
+        record(ring=train_until_good(training, bars, len(schedule)).facts())
     except UnusableLoss as which:
         record(unusable_loss=str(which))
         return

@@ -52,7 +52,7 @@ def describe_net(student: Any, options: dict[str, int]) -> dict[str, Any]:
             distinct.append(layer)
     reached = 0
     if output.requires_grad:
-        output.sum().backward()
+        output.sum().backward()  # type: ignore[no-untyped-call,unused-ignore]
         reached = sum(p.grad is not None for p in parameters.values())
     others = [m for m in net.modules() if next(m.parameters(recurse=False), None) is not None]
     return {
@@ -194,7 +194,7 @@ def record_losses(
         is_tensor = isinstance(loss, torch.Tensor)
         has_gradient = is_tensor and loss.requires_grad
         if has_gradient:
-            loss.sum().backward()
+            loss.sum().backward()  # type: ignore[no-untyped-call,unused-ignore]
         gradient = net.linear.grad
         seen.append(
             {

@@ -81,7 +81,7 @@ def advance(
             return {"losses": losses, "no_gradient": True}
         loss = (weight[rows].to(device) * (output - target[rows].to(device)) ** 2).sum(1).mean()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
         optimizer.step()
         _run["step"] += 1
         _average()

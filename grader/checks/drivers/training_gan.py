@@ -20,15 +20,14 @@ def _seed_all(seed):
 
 
 def own_network(student, which, zdim, x, real, z):
-    """`disc` or `gen` of the student's GAN(zdim), after one call of each loss: output, class, what gradient arrives."""
+    """`disc` or `gen` of the student's GAN(zdim), after one call of its loss: output, class, what gradient arrives."""
     gan = student.GAN() if zdim == 0 else student.GAN(zdim)
     device = getattr(gan, "_dev", "cpu")
-    for loss in (
-        lambda: gan._get_loss_d(len(z), real.to(device), z.to(device)),
-        lambda: gan._get_loss_g(len(z), z.to(device)),
-    ):
-        with contextlib.suppress(Exception):
-            loss()
+    with contextlib.suppress(Exception):
+        if which == "disc":
+            gan._get_loss_d(len(z), real.to(device), z.to(device))
+        else:
+            gan._get_loss_g(len(z), z.to(device))
     net = getattr(gan, which)
     kinds = {name: getattr(student, name, ()) for name in ("DNet", "GNet")}
     parameters = list(net.parameters())
