@@ -212,6 +212,13 @@ class ChainEvaluator(Evaluator):
             out.append((inner, self.chain.probability(family, of, given, inner.states)))
         return out
 
+    def integral(self, var: t.Node, body: t.Node, s: Scope) -> Value:
+        order = sorted(self.times((var,), s))
+        total = self.n.mp.mpf(0)
+        for choice in itertools.product(range(STATES), repeat=len(order)):
+            total = total + self.number(body, s.with_states(dict(zip(order, choice, strict=True))))
+        return total
+
     def chain_expectation(self, node: t.Expect, s: Scope) -> Value:
         if not node.under:
             raise NotEvaluated("The expectation does not say under which distribution.")

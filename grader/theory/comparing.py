@@ -121,6 +121,7 @@ def _in_model(
 
 def _evaluator(family: Any, seed: str, plan: Plan, digits: int, context: Context, redraw: str = "") -> Evaluator:
     model = make_model(family, seed, plan, digits)
+    model.discriminator_known = context.question == "1.2"
     if redraw:
         model.overrides[redraw] = model.vector(f"another {redraw}")
     if family == "diffusion":

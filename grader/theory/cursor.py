@@ -9,7 +9,7 @@ from grader.theory.tokens import Token
 
 _STARTS = frozenset(
     {"num", "name", "accent", "frac", "sqrt", "big", "nabla", "(", "[", "{", "⟨", "begin", "underbrace", "overbrace",
-     "underset", "…"}
+     "underset"}
 )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def scopes(evaluator: Evaluator, *nodes: t.Node) -> list[tuple[str, Scope]]:
         variable = component_index(*nodes)
         if variable:
             return [
-                (f"{variable} = {k + 1}", evaluator.base.with_int(variable, k)) for k in range(evaluator.model.d)
+                (f"{variable} = {k}", evaluator.base.with_int(variable, k)) for k in range(1, evaluator.model.d + 1)
             ]
     return [("", evaluator.base)]
 

@@ -79,7 +79,7 @@ class Evaluator(Laws):
             } - names
             if definition.name in ("x", "beta") or (unsolved and definition.name == "beta_bar"):
                 self.relations.append(definition)
-            elif definition.name not in FIXED:
+            elif definition.name not in FIXED[self.model.family]:
                 self.definitions.setdefault(definition.name, []).append(definition)
 
     def solved(self, node: t.Sym, s: Scope) -> Value | None:
@@ -249,7 +249,7 @@ class Evaluator(Laws):
 
     def component(self, base: t.Node, index: t.Node, s: Scope) -> Value:
         value = self.eval(base, s)
-        k = self.integer(index, s)
+        k = self.integer(index, s) - 1
         if not isinstance(value, (Vec, Matrix)):
             raise KindMismatch("A component of a number is taken.")
         if not 0 <= k < len(value.items):
@@ -393,7 +393,7 @@ class Evaluator(Laws):
         if len(node.index) == 2:
             if not isinstance(vector, Vec):
                 raise KindMismatch("A component of a number is taken.")
-            return vector.items[self.integer(node.index[1], s) % len(vector.items)]
+            return vector.items[(self.integer(node.index[1], s) - 1) % len(vector.items)]
         return vector
 
     def x_value(self, k: int, s: Scope) -> Value:
@@ -423,7 +423,7 @@ class Evaluator(Laws):
             return vector
         if len(node.index) == 2 and node.name == "M" and node.index[0] != node.index[1]:
             raise NotEvaluated("An off-diagonal entry of the mask is not evaluated here.")
-        k = self.integer(node.index[0], s)
+        k = self.integer(node.index[0], s) - 1
         if not 0 <= k < model.d:
             raise EvaluationError("A component outside the vector is taken.")
         return vector.items[k]

@@ -252,6 +252,9 @@ class Parser(Forms):
         opening = self.take()
         self.bars.append("paren")
         node = self.expression()
+        if self.kind() == "over":
+            self.take()
+            node = t.Div(node, self.expression())
         self.bars.pop()
         self.close(opening)
         return node

@@ -26,7 +26,7 @@ from grader.theory.errors import EvaluationError, ExtremeNumber, KindMismatch, N
 from grader.theory.evaluate import Evaluator
 from grader.theory.gaussians import transition_equal
 from grader.theory.laws import NotADensity
-from grader.theory.questions import family_of, is_answer_side
+from grader.theory.questions import family_of, is_answer_side, known_names
 from grader.theory.reading import Reading, Statement, read
 from grader.theory.reference_answers import right_answer
 from grader.theory.values import FIRST_DIGITS, MORE_DIGITS, kind_of
@@ -144,6 +144,9 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
     final = statement.final
     if question == "2.1" and len(members) > 1 and relation == "≤" and _is_evidence(final.node) and not _is_evidence(members[0].node):
         final, relation = members[-2], statement.relations[-2] if len(members) > 2 else "≥"
+    if len(members) > 1 and relation == "=" and _only_a_name(question, final.node, reading) and members[-2].node is not None:
+        final = members[-2]
+        members = members[:-1] if len(members) > 2 else (final,)
     if final.node is None:
         raise final.error or ReadError("The answer could not be read.", final.start)
     node, reference = final.node, right_answer(question)
@@ -156,6 +159,16 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
             if replaced is not left:
                 reference = replaced
     return node, reference, relation
+
+
+def _only_a_name(question: str, node: t.Node | None, reading: Reading) -> bool:
+    """“… = D*(x)”: the chain ends in the name of what it states."""
+    if not isinstance(node, (t.Sym, t.Call)):
+        return False
+    if is_answer_side(question, node):
+        return True
+    defined = {d.name for d in reading.definitions}
+    return isinstance(node, t.Sym) and node.name not in known_names(question) and node.name not in defined
 
 
 def _is_evidence(node: t.Node | None) -> bool:
@@ -198,6 +211,7 @@ def evaluators(reading: Reading, plan: Plan, k: int, digits: int, policy: Answer
     """(the student's, the right answer's) evaluator over one model."""
     family = family_of(reading.question)
     model = make_model(family, f"{seed_of(reading)}/{k}", plan, digits)
+    model.discriminator_known = reading.question == "1.2"
     mine = make_evaluator(model, reading.definitions, standard_alpha=policy.assume_standard_alpha)
     right = make_evaluator(model)
     right.sigma_source = mine

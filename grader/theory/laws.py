@@ -40,7 +40,7 @@ class Laws:
     def gan_symbol(self, node: t.Sym, s: Scope) -> Value:
         if node.name in ("p_r", "p_g", "D") and not node.index:
             return self.model.densities[node.name][s.atom]
-        if node.name == "D_star":
+        if node.name == "D_star" and self.model.discriminator_known:
             return self.optimal_discriminator(s.atom)
         raise self.unknown(node)
 
@@ -66,6 +66,8 @@ class Laws:
             raise NotEvaluated("A density is taken at something that is no point x.")
         atom = s.atoms.get(node.args[0].name, s.atom)
         if node.name == "D_star":
+            if not self.model.discriminator_known:
+                raise self.unknown(node)
             return self.optimal_discriminator(atom)
         return self.model.densities[node.name][atom]
 
@@ -80,7 +82,10 @@ class Laws:
             return self.model.function("conditional score", (first,))
         vector = self.model.function("s_theta", (first,))
         if node.index:
-            return vector.items[self.integer(node.index[0], s)]
+            k = self.integer(node.index[0], s) - 1
+            if not 0 <= k < self.model.d:
+                raise EvaluationError("A component outside the vector is taken.")
+            return vector.items[k]
         return vector
 
     def chain_call(self, node: t.Call, s: Scope) -> Value:

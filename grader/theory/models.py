@@ -38,6 +38,8 @@ class Model:
         self.theta = theta
         """A second seed for all that depends on θ: two models that differ only in it agree in every constant."""
         self.overrides: dict[str, Value] = {}
+        self.discriminator_known = False
+        """May D* be used by its name? Where it is asked for, it may not."""
         self.soft_start = False
         """Is β̄_0 a small positive draw instead of 0? Then σ_1² = β_1 β̄_0/β̄_1 does not vanish."""
         self.free_beta_bar_from: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 ACCENTS = frozenset({"bar", "hat", "tilde", "dot", "check", "breve", "ring", "acute"})
 
 LABEL_WORDS = frozenset({"theta", "phi", "psi", "Theta", "star", "prime", "omega", "vartheta"})
-_LABEL_LETTERS = {"p": "rgGRdDf", "P": "rgGRdDf", "D": "GDgdop", "V": "GD", "x": "o", "s": "", "I": "dnDN",
+_LABEL_LETTERS = {"p": "rgGRdDfmMzxXq", "P": "rgGRdDfmMzxXq", "D": "GDgdop", "V": "GD", "x": "o", "s": "", "I": "dnDN",
                   "sigma": "qp", "mu": "qp", "V_": "", "C": "", "E": "", "L": ""}  # fmt: skip
 _INDEX_WORDS = frozenset({"t", "s", "i", "j", "k", "n", "T", "tau", "l", "m", "d", "r", "u", "inf", "ell"})
 

@@ -37,8 +37,13 @@ _EXTRA: dict[str, frozenset[str]] = {
     "2.3": frozenset({"epsilon"}),
 }
 
-FIXED = frozenset({"p_r", "p_g", "x", "T", "t", "M", "x_known", "s_theta", "s", "q", "p_theta", "x_hat_theta", "beta",
-                   "I", "pi", "e", "d", "delta", "D", "p"})  # fmt: skip
+_CONSTANT_NAMES = frozenset({"x", "I", "pi", "e"})
+FIXED: dict[str, frozenset[str]] = {
+    "gan": _CONSTANT_NAMES | {"p_r", "p_g"},
+    "diffusion": _CONSTANT_NAMES | {"T", "t", "beta", "d", "q"},
+    "elbo": _CONSTANT_NAMES | {"T", "t", "beta", "d", "q", "p", "p_theta", "x_hat_theta"},
+    "score": _CONSTANT_NAMES | {"M", "x_known", "s_theta", "s", "delta"},
+}
 """Names whose meaning a student's text cannot change. (Redefining β̄_t or σ_t is what "where" clauses are for.)"""
 
 _ANSWER_BASES: dict[str, frozenset[str]] = {

@@ -157,6 +157,7 @@ def classify(
     candidates = [k for k, role in enumerate(roles) if role == "answer"]
     if question == "2.3.beta_bar" and any(named[k] for k in candidates):
         candidates = [k for k in candidates if named[k]]
+    candidates = _without_named_parts(question, statements, candidates, named, found, roles)
     if not candidates:
         promoted = _root(statements, roles)
         if promoted is None:
@@ -216,6 +217,30 @@ def _body(statement: Statement) -> t.Node | None:
         if member.node is not None:
             return member.node
     return None
+
+
+def _without_named_parts(
+    question: str, statements: tuple[Statement, ...], candidates: list[int], named: list[bool], found: list[Definition],
+    roles: list[str],
+) -> list[int]:  # fmt: skip
+    """“c²/(2σ²), c = …”: a name that the other candidate uses is its definition, even if answers are called so."""
+    kept = []
+    for k in candidates:
+        lhs = _lhs(statements[k])
+        others = [j for j in candidates if j != k]
+        name = getattr(lhs, "name", "")
+        if named[k] and name and any(name in _names(statements[j].final.node) for j in others):
+            definition = definition_of(lhs, _body(statements[k]))
+            if definition is not None:
+                found.append(definition)
+                roles[k] = "definition"
+                continue
+        kept.append(k)
+    return kept
+
+
+def _names(node: t.Node | None) -> set[str]:
+    return set() if node is None else {n.name for n in t.walk(node) if isinstance(n, (t.Sym, t.Call))}
 
 
 def _root(statements: tuple[Statement, ...], roles: list[str]) -> int | None:

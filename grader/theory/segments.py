@@ -164,9 +164,6 @@ def split_chain(tokens: tuple[Token, ...]) -> tuple[list[tuple[Token, ...]], tup
     while len(members) > 1 and not members[0]:
         members.pop(0)
         relations.pop(0)
-    while len(members) > 1 and not members[-1]:
-        members.pop()
-        relations.pop()
     return members, tuple(relations)
 
 
@@ -194,7 +191,7 @@ def strip_prose(tokens: tuple[Token, ...], *, first: bool, last: bool) -> tuple[
     start, stop = 0, len(tokens)
     while first and start < stop and _is_prose(tokens[start]):
         start += 1
-    while last and stop > start and _is_prose(tokens[stop - 1]):
+    while last and stop > start and _is_prose(tokens[stop - 1]) and (stop < 2 or tokens[stop - 2].kind not in ("_", "^")):
         stop -= 1
     while last and stop > start and tokens[stop - 1].kind in ("quad", "\n"):
         stop -= 1

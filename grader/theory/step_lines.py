@@ -67,16 +67,28 @@ class Statement:
     condition: bool = False
 
 
-def statements_of(question: str, answer: AnswerText) -> Iterator[Statement]:
-    """The statements of all steps; a step that cannot be cut into tokens is one member with its error."""
+def statements_of(question: str, answer: AnswerText) -> Iterator[tuple[Statement, ...]]:
+    """The statements of each step; a step that cannot be cut into tokens is one member with its error."""
     for step in answer.steps:
-        yield from _statements(question, step)
+        yield tuple(_statements(question, step))
 
 
-def definitions_of(question: str, answer: AnswerText) -> Iterator[Statement]:
+def definitions_of(question: str, answer: AnswerText) -> Iterator[tuple[Statement, ...]]:
     """The statements by which the student declared notation outside the steps."""
     for text in answer.definitions:
-        yield from _statements(question, StepText(text, answer.lang))
+        yield tuple(_statements(question, StepText(text, answer.lang)))
+
+
+_SECOND: Final = re.compile(
+    r"\\d?frac\s*\{\s*(?P<d>\\partial|d)\s*\^\s*\{?2\}?(?P<of>[^{}]*)\}\s*"
+    r"\{\s*(?:\\partial|d)\s*(?P<by>(?:[^{}^]|\^\*|_\{[^{}]*\}|\{[^{}]*\})+?)\s*\^\s*\{?2\}?\s*\}"
+)
+
+
+def _twice(match: re.Match[str]) -> str:
+    """∂²/∂D² as ∂/∂D ∂/∂D, which the reader knows."""
+    d, by = match["d"], match["by"]
+    return rf"\frac{{{d}}}{{{d} {by}}} \frac{{{d} {match['of']}}}{{{d} {by}}}"
 
 
 _OPENING: Final = re.compile(r"(?:\\[A-Za-z]+\s*\{?|\{)\s*$")
@@ -99,6 +111,8 @@ def _statements(question: str, step: StepText) -> Iterator[Statement]:
     family = family_of(question)
     if step.lang == "text":
         step = replace(step, text=re.sub(r"\bD\s?\*(?=\s*[,)])", "D^*", step.text))
+    else:
+        step = replace(step, text=_SECOND.sub(_twice, step.text))
     try:
         pieces = segments(tokenize(step.text, step.lang), step.lang)
     except ReadError as error:

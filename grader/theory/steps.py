@@ -74,10 +74,14 @@ def check_steps(question: str, answer: AnswerText) -> StepsJudgement:
     if question not in FAMILY or not answer.steps:
         return StepsJudgement((), None)
     checker = _Checker(question)
-    for statement in definitions_of(question, answer):
-        checker.declare(statement)
-    for statement in statements_of(question, answer):
-        checker.take(statement)
+    for group in definitions_of(question, answer):
+        for statement in group:
+            checker.declare(statement)
+    for group in statements_of(question, answer):
+        for statement in group[1:]:
+            checker.declare(statement, only_notation=True)
+        for statement in group:
+            checker.take(statement)
     verdicts = tuple(checker.verdicts)
     wrong = next((k for k, verdict in enumerate(verdicts) if verdict.status == "wrong"), None)
     return StepsJudgement(verdicts, wrong)
@@ -99,11 +103,12 @@ class _Checker:
 
     # ---------------------------------------------------------------- statements
 
-    def declare(self, statement: Statement) -> None:
-        """A statement that only declares notation."""
+    def declare(self, statement: Statement, *, only_notation: bool = False) -> None:
+        """A statement that only declares notation; only_notation: the usual letters, beside a claim that uses them."""
         if len(statement.sides) == 2 and statement.sides[0].node is not None:
             definition = definition_of(statement.sides[0].node, statement.sides[1].node)
-            if definition is not None and definition.name not in FIXED:
+            notation = definition is not None and (not only_notation or definition.name in _NOTATION)
+            if definition is not None and notation and definition.name not in FIXED:
                 self.bench.define(definition)
 
     def take(self, statement: Statement) -> None:
@@ -276,7 +281,8 @@ class _Checker:
     def _at_solution(self, left: t.Node, right: t.Node, statement: Statement) -> tuple[str, Outcome] | None:
         """What does not hold everywhere may be an equation, or hold at the solution of the one before."""
         key = unknown_key(self.bench)
-        if key is None:
+        single = len(statement.relations) == 1 and not statement.goes_on
+        if key is None or not (single or statement.follows or self._is_equation(left, right)):
             return None
         if self._equation is None or (self._is_equation(left, right) and not statement.follows):
             if self._is_equation(left, right):

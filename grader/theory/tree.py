@@ -243,6 +243,8 @@ def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
         value = getattr(node, name)
         if isinstance(value, tuple) and value:
             new: object = tuple(change(child) for child in value)
+            if all(a is b for a, b in zip(new, value, strict=True)):  # type: ignore[call-overload]
+                new = value
         elif isinstance(value, _NODES):
             new = change(value)
         else:

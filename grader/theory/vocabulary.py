@@ -47,13 +47,13 @@ PROSE = frozenset(
     "that which equals equal of objective becomes become distribution score conditional it this its at be a an in to "
     "on our can expression value function loss minimax global minimum minimize minimizing minimise maximise maximize "
     "The We It Thus Hence Therefore So Then Answer This density densities data real generated generator model models "
-    "weight schedule noise variance schedules mask masks binary observed known entries all any every each "
-    "identity matrix vector elementwise element-wise element wise product Hadamard hadamard denotes denote coordinates "
+    "weight schedule noise variance schedules mask masks binary observed entries all any every each "
+    "identity matrix vector elementwise element wise Hadamard hadamard denotes denote coordinates "
     "component components i.e ie e.g eg jensen shannon divergence Jensen Shannon Kullback Leibler mixture average "
     "obtain obtained find found gives give yields yield simplifies simplify from above below standard gaussian "
     "Gaussian forward reverse process independent i.i.d iid integer steps step time natural logarithm base "
     "true fixed case plug plugging substitute substituting now finally result results also steps definition defined "
-    "known unknown same sigmoid evaluated elements element posterior's samples sample random up".split()
+    "unknown same evaluated elements element posterior's samples sample random up".split()
 )
 """Words that may stand beside mathematics without changing it."""
 
@@ -130,7 +130,7 @@ COMMANDS = {
     "Longrightarrow": "⇒", "therefore": "⇒", "iff": "⇔", "Leftrightarrow": "⇔", "Longleftrightarrow": "⇔",
     "prime": "'", "dots": "…", "ldots": "…", "cdots": "…", "dotsc": "…", "dotsb": "…", "dotsm": "…", "dotso": "…",
     "colon": ":", "forall": "∀", "newline": "\n", "\\": "\n", "cr": "\n", "par": "\n", "pm": "±", "mp": "±",
-    "quad": "\u2003", "qquad": "\u2003", "lfloor": "⌊", "rfloor": "⌋", "vdots": "…", "_": "_", "&": "&",
+    "over": "over", "quad": "\u2003", "qquad": "\u2003", "lfloor": "⌊", "rfloor": "⌋", "vdots": "…", "_": "_", "&": "&",
     "stackrel_": "=", "gets": "=", "leftarrow": "=", "setminus": "∖", "cup": "∪", "backslash": "\\",
 }  # fmt: skip
 
