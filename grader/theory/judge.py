@@ -87,10 +87,10 @@ def judge_reading(reading: Reading, policy: AnswerPolicy = DEFAULT_POLICY) -> Ju
             "The text states several answers that do not agree; a person decides which one counts.",
             reading=reading.typeset,
         )
-    return _judgement(reading, outcomes[0])
+    return _judgement(reading, outcomes[0], answer_and_reference(reading, reading.answers[0])[0])
 
 
-def _judgement(reading: Reading, outcome: Outcome) -> Judgement:
+def _judgement(reading: Reading, outcome: Outcome, node: t.Node) -> Judgement:
     if outcome.verdict == "correct" and reading.conditional:
         message = "The answer is stated under a condition; a person decides whether it is meant in general."
         return Judgement("undecided", None, message, reading=reading.typeset)
@@ -106,7 +106,7 @@ def _judgement(reading: Reading, outcome: Outcome) -> Judgement:
     if mistake is None:
         from grader.theory.mistakes import name_mistake
 
-        named = name_mistake(reading, outcome)
+        named = name_mistake(reading, node)
         if named is not None:
             mistake, sentence = named
     difference = outcome.difference

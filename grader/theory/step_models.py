@@ -164,7 +164,14 @@ class StepEvaluator(Evaluator):
     def gan_symbol(self, node: t.Sym, s: Scope) -> Value:
         if node.name == "D" and not node.index and "D" in s.values:
             return s.values["D"]
+        if node.name == "D_star":
+            return self.best_discriminator(s.atom)
         return super().gan_symbol(node, s)
+
+    def best_discriminator(self, atom: int) -> Real:
+        """The D that maximizes p_r log D + p_g log(1 − D) at a point."""
+        p, q = self.model.densities["p_r"][atom], self.model.densities["p_g"][atom]
+        return p / (p + q)
 
     def density_call(self, node: t.Call, s: Scope) -> Value:
         if node.name in _VALUES:
@@ -175,6 +182,8 @@ class StepEvaluator(Evaluator):
             return factor * other  # D(1 − D) is a product
         if node.name == "D" and "D" in s.values:
             return s.values["D"]
+        if node.name == "D_star" and len(node.args) == 1 and isinstance(node.args[0], t.Sym):
+            return self.best_discriminator(s.atoms.get(node.args[0].name, s.atom))
         return super().density_call(node, s)
 
     def objective(self, node: t.Call, s: Scope) -> Real:
@@ -186,7 +195,7 @@ class StepEvaluator(Evaluator):
         total = self.n.mp.mpf(0)
         densities = self.model.densities
         for atom in range(ATOMS):
-            value = self.optimal_discriminator(atom) if star else densities["D"][atom]
+            value = self.best_discriminator(atom) if star else densities["D"][atom]
             total += densities["p_r"][atom] * self.n.apply("log", value)
             total += densities["p_g"][atom] * self.n.apply("log", 1 - value)
         return total

@@ -315,7 +315,7 @@ class _Checker:
 
         def sought(model: StepModel) -> Scope:
             evaluator = self.bench.evaluator(model)
-            value = evaluator.posterior()[0] if key != "D" else evaluator.optimal_discriminator(evaluator.base.atom)
+            value = evaluator.posterior()[0] if key != "D" else evaluator.best_discriminator(evaluator.base.atom)
             return evaluator.base.with_value(key, value)
 
         outcome = identity(self.bench, left, right, sought)
