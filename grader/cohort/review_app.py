@@ -67,7 +67,7 @@ def create_app(store: Store, by_whom: str, token: str) -> Flask:
         given = str((request.view_args or {}).pop("token", ""))
         if not hmac.compare_digest(given.encode(), token.encode()):
             abort(404)
-        if request.host.rpartition(":")[0] not in (HOST, "localhost"):
+        if request.host.partition(":")[0] not in (HOST, "localhost"):
             abort(403)
 
     @app.after_request
