@@ -2,7 +2,8 @@
 
 `submissions/variants/*.toml` are right, `submissions/mistakes/*.toml` are wrong in one known question. A case:
 
-    base = "perfect"                      # the folder under submissions/ that it starts from
+    base = "perfect"                      # the folder under submissions/ that it starts from, or a right case:
+                                          # "variants/gan_module_list"
     file = "hw5_gan.py"                   # the file that the edits below are in, unless they name another
     question = "gan.generator_loss"       # wrong ones: the check that must take points
     mistake = "fake_labels"               # wrong ones: the name that feedback should give, "" if none is expected
@@ -95,11 +96,7 @@ def _load_case(path: Path, submissions: Path, kind: Kind, bases: dict[str, dict[
         raise GraderError(f"{path}: a wrong case names its question, a right one names none.")
     base = table.get("base", "")
     if base not in bases:
-        folder = submissions / base
-        if not base or not folder.is_dir():
-            raise GraderError(f"{path}: base {base!r} is not a folder under {submissions}.")
-        texts = {p.name: p.read_text("utf-8") for p in sorted(folder.iterdir()) if p.suffix in (".py", ".toml")}
-        bases[base] = texts
+        bases[base] = _base_files(path, submissions, base)
     files = dict(bases[base])
     try:
         _apply_edits(files, table)
@@ -119,6 +116,16 @@ def _load_case(path: Path, submissions: Path, kind: Kind, bases: dict[str, dict[
         also_breaks=tuple(table.get("also_breaks", ())),
         why=table.get("why", ""),
     )
+
+
+def _base_files(path: Path, submissions: Path, base: str) -> dict[str, str]:
+    """The files of a folder under `submissions`, or of a right case."""
+    folder, case = submissions / base, submissions / f"{base}.toml"
+    if base.startswith("variants/") and case.is_file():
+        return dict(_load_case(case, submissions, "right", {}).files)
+    if not base or not folder.is_dir():
+        raise GraderError(f"{path}: base {base!r} is neither a folder nor a right case under {submissions}.")
+    return {p.name: p.read_text("utf-8") for p in sorted(folder.iterdir()) if p.suffix in (".py", ".toml")}
 
 
 class _EditError(Exception):
