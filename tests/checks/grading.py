@@ -1,0 +1,21 @@
+"""One check over a trusted module, judged by the shipped rubric and tolerances."""
+
+from __future__ import annotations
+
+import types
+
+from grader.checks.catalogue import find_check
+from grader.checks.trusted_bench import measure_trusted
+from grader.judge import JudgeSettings, judge
+from grader.model import Verdict
+from grader.rubric import read_rubric
+from grader.scoring.tolerances import read_tolerances
+
+RUBRIC, TOLERANCES = read_rubric(), read_tolerances()
+
+
+def verdict(name: str, module: types.ModuleType, seed: int = 0) -> Verdict:
+    """The verdict of the check called `name`."""
+    check = find_check(name)
+    question = next(q for q in RUBRIC.questions if q.check == name)
+    return judge(check, measure_trusted(check, module, seed), JudgeSettings(question, RUBRIC.policy, TOLERANCES))
