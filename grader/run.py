@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from grader.checks.catalogue import find_check
+from grader.checks.catalogue import find_check, is_coding
 from grader.checks.registry import Check, Record, StudentFailure
 from grader.desk import Desk
 from grader.judge import JudgeSettings, judge, skipped
@@ -122,25 +122,35 @@ def grade(
     track, notes = choose_track(submission, rubric, options.track)
     questions = select(rubric.for_track(track), options.only)
     run = _Run(submission, rubric, tolerances, options, track, questions, [*notes, *_ignored(submission)])
-    checks = {q.number: find_check(q.check) for q in questions}
-    order = sorted(questions, key=lambda q: COST_ORDER[checks[q.number].cost])
-    needs_lab = any(checks[q.number].module for q in order)
     desk = Desk(submission, rubric)
     run.notes.extend(desk.notes)
-    listener(Progress(0, len(order), order[0].title if order else "", run.report(complete=False)))
-    with Lab.opened(submission, rubric, options, run.deadline_s, needed=needs_lab, session=session) as lab:
-        for done, question in enumerate(order):
-            partial = run.report(complete=False)
-            listener(Progress(done, len(order), f"{question.number} {question.title}", partial))
-            run.results[question.number] = _one(run, desk, lab, question, checks[question.number])
-            if checks[question.number].module:
+    coding = [q for q in questions if is_coding(q.check)]
+    total = len(questions)
+    listener(Progress(0, total, "starting", run.report(complete=False)))
+    with Lab.opened(submission, rubric, options, run.deadline_s, needed=bool(coding), session=session) as lab:
+        for question in _in_order(questions):
+            check = find_check(question.check)
+            done = len(run.results)
+            listener(Progress(done, total, f"{question.number} {question.title}", run.report(complete=False)))
+            run.results[question.number] = _one(run, desk, lab, question, check)
+            if check.module:
                 run.isolation = run.isolation or lab.isolation()
                 run.peak_bytes = lab.peak_bytes
-            listener(Progress(done + 1, len(order), question.title, run.report(complete=False)))
+            listener(Progress(done + 1, total, question.title, run.report(complete=False)))
         run.notes.extend([*dict.fromkeys(lab.notes), *(lab.warnings() if run.isolation else ())])
     report = run.report(complete=True)
-    listener(Progress(len(order), len(order), "", report))
+    listener(Progress(total, total, "", report))
     return report
+
+
+def _in_order(questions: Sequence[Question]) -> Iterator[Question]:
+    """Theory first, while the student process warms up; then coding, the cheapest first.
+
+    The coding checks are imported, with torch, only when the theory is done.
+    """
+    yield from (q for q in questions if not is_coding(q.check))
+    coding = [q for q in questions if is_coding(q.check)]
+    yield from sorted(coding, key=lambda q: COST_ORDER[find_check(q.check).cost])
 
 
 def _ignored(submission: Submission) -> list[str]:

@@ -33,6 +33,11 @@ MODULES = {
 CHECK_NAMES = frozenset(name for names in MODULES.values() for name in names)
 
 
+def is_coding(name: str) -> bool:
+    """Whether a check runs student code; told without importing it."""
+    return not name.startswith("theory.")
+
+
 def find_check(name: str) -> Check:
     """The check of that name, its module imported on first use. Raises GraderError for an unknown name."""
     for module, names in MODULES.items():
