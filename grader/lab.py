@@ -54,6 +54,7 @@ class CodingBench:
         assert check.module is not None
         self.question = question
         self.quick = lab.options.quick
+        self.pictures = lab.options.pictures
         self.device = lab.device()
         self._lab = lab
         self._module = check.module

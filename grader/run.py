@@ -42,6 +42,8 @@ class Options:
     only: tuple[str, ...] = ()
     """Question numbers or their beginnings ('2', '2.4', '2.4.steps'); empty means all."""
     quick: bool = False
+    pictures: bool = False
+    """Also the homework's own figures (digits, CS446), about a minute more; they decide nothing."""
     device: str = "cpu"
     deadline_s: float | None = None
     """Wall seconds for the whole run; None takes the rubric's container limit."""

@@ -58,6 +58,8 @@ class Bench(Protocol):
     """Seeded from the submission's file, the rubric's key and the check's name."""
     quick: bool
     """No training, no pictures."""
+    pictures: bool
+    """Train the homework's own networks for their figures too, within the time that is left; they decide nothing."""
     device: str
 
     def call(self, function: str, *args: Any, limit_s: float | None = None, **kwargs: Any) -> Any:

@@ -26,6 +26,7 @@ class TrustedBench:
         self.question = Question(check.name, check.promise, Fraction(1), check.name, parts={WHOLE: Fraction(1)})
         self.rng = np.random.default_rng(seed)
         self.quick = quick
+        self.pictures = False
         self.device = "cpu"
         self._module, self._seed = module, seed
         self._paths = [DRIVERS / f"{stem}.py" for stem in (check.driver or "").split("+")]
