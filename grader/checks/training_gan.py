@@ -14,7 +14,7 @@ import numpy as np
 from grader.checks import gan_losses
 from grader.checks.registry import REGISTRY, Bench, Record, Settings, StudentFailure, check
 from grader.checks.training_ring import train_ring
-from grader.model import Evidence, Failure, Finding, Json, Lost, Note
+from grader.model import Evidence, Failure, Finding, Json, Lost, Note, Question
 from grader.scoring.sequential import best, decision
 from grader.scoring.tolerances import read_tolerances
 
@@ -36,12 +36,36 @@ def training(bench: Bench, record: Record) -> None:
     images = bench.rng.uniform(size=(BATCH, 1, 28, 28)).astype(np.float32)
     record(networks={which: _network(bench, which, images) for which in QUESTIONS})
     bars = {"energy": read_tolerances()["gan.ring_energy"].value, "modes_missing": 2.0}
+    alone: dict[str, Json] = {}
+
+    def again() -> bool:
+        if not alone:
+            alone.update({name: _alone(bench, name) for name in LOSSES})
+        return not any(_is_wrong(seen, name, _Lenient(bench.question)) for name, seen in alone.items())
+
     try:
-        train_ring(bench, record, bars)
+        train_ring(bench, record, bars, again=again)
     except StudentFailure as fault:
         record(ring_failed=_told(fault.failure))
     if not record.facts.get("ring", {}).get("passed", False):
-        record(losses={name: _alone(bench, name) for name in LOSSES})
+        record(losses=alone or {name: _alone(bench, name) for name in LOSSES})
+
+
+class _Lenient:
+    """Settings that accept whatever a policy may accept: what is wrong under them is wrong under all."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._tolerances = read_tolerances()
+
+    def policy(self, name: str) -> Json:
+        return "accept"
+
+    def tolerance(self, name: str) -> float:
+        return self._tolerances[name].value
+
+    def within(self, name: str, value: float | None) -> bool:
+        return value is not None and bool(np.isfinite(value)) and value <= self.tolerance(name)
 
 
 def _network(bench: Bench, which: str, images: Any) -> dict[str, Json]:

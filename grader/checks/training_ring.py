@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,11 @@ def ring_measured(points: Floats, centres: Floats, rng: np.random.Generator) -> 
 
 
 def train_ring(
-    bench: Bench, record: Record, bars: Mapping[str, float], schedule: Sequence[tuple[int, float]] = SCHEDULE
+    bench: Bench,
+    record: Record,
+    bars: Mapping[str, float],
+    schedule: Sequence[tuple[int, float]] = SCHEDULE,
+    again: Callable[[], bool] = lambda: True,
 ) -> None:
     """Writes down the tries (fact 'ring'), or which loss could not be used (fact 'unusable_loss').
 
@@ -96,7 +100,7 @@ def train_ring(
                 return
 
     try:
-        record(ring=train_until_good(training, bars, len(schedule)).facts())
+        record(ring=train_until_good(training, bars, len(schedule), again).facts())
     except UnusableLoss as which:
         record(unusable_loss=str(which))
         return

@@ -46,11 +46,19 @@ class Attempts:
 
 
 def train_until_good(
-    training: Callable[[int], Iterator[Checkpoint]], bars: Mapping[str, float], tries: int = TRIES
+    training: Callable[[int], Iterator[Checkpoint]],
+    bars: Mapping[str, float],
+    tries: int = TRIES,
+    again: Callable[[], bool] = lambda: True,
 ) -> Attempts:
-    """Runs `training(number)` up to `tries` times and reads its checkpoints until one is within all bars."""
+    """Runs `training(number)` up to `tries` times and reads its checkpoints until one is within all bars.
+
+    After a failed try `again` says whether another one is worth its time.
+    """
     attempts = Attempts(dict(bars))
     for number in range(tries):
+        if number and not again():
+            break
         seen: list[Checkpoint] = []
         attempts.tries.append(seen)
         for checkpoint in training(number):
