@@ -17,8 +17,8 @@ QUESTIONS: Final = ("1.1", "1.2", "1.3", "2.1", "2.2", "2.3", "2.4", "2.5", "3.1
 TRUE_FALSE: Final = ("3.1", "3.2", "3.3", "3.4")
 FREE_TEXT: Final = ("1.3", "2.2")
 
-MAX_FILE_CHARS: Final = 2_000_000
-"""Characters of one answers file or write-up: a hundred times a long homework, and read in well under a second."""
+MAX_FILE_CHARS: Final = 400_000
+"""Characters of one answers file or write-up: twenty times a long homework, and read in about a second at worst."""
 
 MAX_ANSWER_CHARS: Final = 60_000
 """Characters of one answer with all its steps."""

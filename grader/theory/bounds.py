@@ -9,6 +9,9 @@ MAX_TOKENS = 6_000
 MAX_DEPTH = 48
 """Nesting of brackets, fractions, roots and exponents: real answers stay below 12; Python's own stack is far away."""
 
+MAX_TREE_DEPTH = 150
+"""Levels of one tree: a long quotient a/b/c/… nests without brackets."""
+
 MAX_NODES = 4_000
 """Nodes of one tree, definitions included."""
 
@@ -30,8 +33,11 @@ MAX_DEFINITIONS = 40
 MAX_RANGE = 64
 """Terms of one sum or product in a concrete model; T is below 8 there."""
 
-MAX_EVALUATION_STEPS = 60_000
+MAX_EVALUATION_STEPS = 20_000
 """Nodes visited while one tree is evaluated in one model: bounds nested sums, products and expectations."""
+
+MAX_JOINT = 3
+"""Variables that one expectation may bind."""
 
 MAX_DEFINITION_DEPTH = 24
 """Definitions that refer to definitions; also what stops a circular one."""

@@ -1,4 +1,4 @@
-"""A diffusion with finitely many states: every law of q and p_θ is a table, so that any form of the ELBO is a finite sum.
+"""A diffusion with finitely many states: laws of q and p_θ are tables, so that any form of the ELBO is a finite sum.
 
 q(x_0), q(x_t | x_{t−1}), p(x_T) and p_θ(x_{t−1} | x_t) are drawn at random; joints, marginals and conditionals follow
 by summation. States carry random vectors, x̂_θ is a random function of the state. An identity between forms of the

@@ -1,6 +1,6 @@
 """Whether two expressions stand in a relation, in every concrete model that is drawn: the step checker's tool.
 
-"=" numbers, vectors, Gaussians (by mean and covariance), and sums with noise (equal in law given x_0, where every x_s is
+"=" numbers, vectors, Gaussians (by mean and covariance), sums with noise (equal in law given x_0, where every x_s is
 replaced by its own law and differently named noises are independent); "∝" with respect to a variable: the ratio does
 not change when only that variable is drawn anew; "≤", "≥" by sign. "unknown" means that this grader has no rule for
 one of the sides: it is never evidence against a step.
@@ -37,9 +37,7 @@ class Comparison:
     draws: int = 0
 
 
-def compare(
-    lhs: t.Node, rhs: t.Node, context: Context, relation: str = "=", wrt: t.Node | None = None
-) -> Comparison:
+def compare(lhs: t.Node, rhs: t.Node, context: Context, relation: str = "=", wrt: t.Node | None = None) -> Comparison:
     """Does `lhs relation rhs` hold in the question's models under the student's definitions?
 
     wrt: the variable of a "∝" (a node such as x_{t−1}); without it, proportionality in the question's own variate is
@@ -115,7 +113,9 @@ def _in_model(
             raise _KindsDiffer(f"One side is a {kind_of(a)}, the other a {kind_of(b)}.")
         if not _holds(evaluator, a, b, relation):
             n = evaluator.n
-            return Difference(point(evaluator.model, where), shown(n, a), shown(n, b), where or f"T = {plan.steps}, t = {plan.t}"), 1
+            return Difference(
+                point(evaluator.model, where), shown(n, a), shown(n, b), where or f"T = {plan.steps}, t = {plan.t}"
+            ), 1
     return None, len(places)
 
 
@@ -244,7 +244,8 @@ def _proportional(
     n = first.n
     for x0, y0, x1, y1 in zip(a0, b0, a1, b1, strict=True):
         if not n.close(x0 * y1, x1 * y0):
-            where = f"the ratio changes from {n.mp.nstr(x0 / y0, 6)} to {n.mp.nstr(x1 / y1, 6)} when only the variable changes"
+            before, after = n.mp.nstr(x0 / y0, 6), n.mp.nstr(x1 / y1, 6)
+            where = f"the ratio changes from {before} to {after} when only the variable changes"
             return Difference(point(first.model, ""), n.mp.nstr(x0, 6), n.mp.nstr(y0, 6), where)
     return None
 

@@ -21,7 +21,7 @@ from grader.theory.evaluate import Evaluator
 from grader.theory.models import ATOMS, Model
 from grader.theory.questions import Family
 from grader.theory.scope import Scope
-from grader.theory.values import FIRST_DIGITS, MORE_DIGITS, Numbers, Value, kind_of
+from grader.theory.values import FIRST_DIGITS, Numbers, Value, kind_of
 
 ERROR_BOUND = "1e-12"
 
@@ -76,7 +76,9 @@ def make_model(family: Family, seed: str, plan: Plan, digits: int = FIRST_DIGITS
     return Model(family, seed, numbers(digits), steps=plan.steps, t=plan.t, dimensions=plan.dimensions, theta=theta)
 
 
-def make_evaluator(model: Model, definitions: tuple[Definition, ...] = (), *, standard_alpha: bool = False) -> Evaluator:
+def make_evaluator(
+    model: Model, definitions: tuple[Definition, ...] = (), *, standard_alpha: bool = False
+) -> Evaluator:
     """The evaluator that fits the model's family."""
     cls = ChainEvaluator if model.family == "elbo" else Evaluator
     return cls(model, definitions, standard_alpha=standard_alpha)
@@ -104,9 +106,9 @@ def component_index(*nodes: t.Node) -> str:
     for node in nodes:
         for part in t.walk(node):
             index: tuple[t.Node, ...] = ()
-            if isinstance(part, t.Sym) and part.name in ("x", "x_known", "M", "m", "s", "s_theta"):
-                index = part.index
-            elif isinstance(part, t.Call):
+            if (isinstance(part, t.Sym) and part.name in ("x", "x_known", "M", "m", "s", "s_theta")) or isinstance(
+                part, t.Call
+            ):
                 index = part.index
             elif isinstance(part, t.Component):
                 index = (part.index,)

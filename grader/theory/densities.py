@@ -26,7 +26,12 @@ class DensityEvaluator(Evaluator):
     def time_list(self, args: tuple[t.Node, ...], s: Scope) -> list[int]:
         out = []
         for arg in args:
-            if not isinstance(arg, t.Sym) or arg.name != "x" or len(arg.index) != 1 or isinstance(arg.index[0], t.Range):
+            if (
+                not isinstance(arg, t.Sym)
+                or arg.name != "x"
+                or len(arg.index) != 1
+                or isinstance(arg.index[0], t.Range)
+            ):
                 raise NotEvaluated("A law of the diffusion has arguments x_t only.")
             out.append(self.integer(arg.index[0], s))
         return out

@@ -54,7 +54,11 @@ def _decided(
             break
     if alive:
         shortened = not any(name in ("bound", "mixed") for name in alive)
-        return {"verdict": "correct", "draws": len(PLANS["elbo"]), "credit_hint": "up_to_constant" if shortened else None}
+        return {
+            "verdict": "correct",
+            "draws": len(PLANS["elbo"]),
+            "credit_hint": "up_to_constant" if shortened else None,
+        }
     return {"verdict": "incorrect", "difference": difference}
 
 
@@ -85,7 +89,9 @@ def _forms(evaluator: ChainEvaluator) -> dict[str, Real]:
         "mixed": parts["reconstruction"] + parts["prior"] + parts["prediction_from_2"],
         "mixed without prior": parts["reconstruction"] + parts["prediction_from_2"],
     }
-    for (a, prior), (b, scale) in product((("", zero), (" with prior", parts["prior"])), (("", zero), (" with scale", parts["scale"]))):
+    for (a, prior), (b, scale) in product(
+        (("", zero), (" with prior", parts["prior"])), (("", zero), (" with scale", parts["scale"]))
+    ):
         out[f"prediction{a}{b}"] = parts["prediction"] + prior + scale
     return out
 
@@ -132,5 +138,7 @@ def _up_to_constant(
         return {"verdict": "correct", "draws": 2, "credit_hint": "up_to_constant"}
     mine, right = _pair(seed, PLANS["elbo"][0], digits, definitions, soft, "first")
     value, expected = _number(mine, node), _forms(right)["bound"]
-    found = Difference(point(mine.model, ""), shown(mine.n, value), shown(mine.n, expected), "T = 3, with the constant 0")
+    found = Difference(
+        point(mine.model, ""), shown(mine.n, value), shown(mine.n, expected), "T = 3, with the constant 0"
+    )
     return {"verdict": "incorrect", "difference": found}

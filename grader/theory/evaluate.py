@@ -51,7 +51,9 @@ class Evaluator(Laws):
         self.relations: list[Definition] = []
         """Equations of known quantities that hold an undefined one: x_t = … + … ε, β̄_t = 1 − ᾱ_t."""
         self.sort_definitions(definitions)
-        declared = {n.name for d in self.relations for n in t.walk(d.body) if isinstance(n, t.Sym)} | self.definitions.keys()
+        declared = {
+            n.name for d in self.relations for n in t.walk(d.body) if isinstance(n, t.Sym)
+        } | self.definitions.keys()
         self.standard_alpha = standard_alpha or bool({"alpha", "alpha_bar"} & declared)
         self.sigma_source: Evaluator | None = None
         """Whose σ_t this evaluator uses: the right answer holds for the variance that the student chose."""
@@ -319,7 +321,9 @@ class Evaluator(Laws):
         if found is not None:
             return found
         if s.values:
-            bound = s.values.get(self.binding_key(node, s)) if all(not isinstance(i, t.Range) for i in node.index) else None
+            bound = (
+                s.values.get(self.binding_key(node, s)) if all(not isinstance(i, t.Range) for i in node.index) else None
+            )
             if bound is not None:
                 return bound
         constants: dict[str, Any] = {"pi": lambda: +self.n.mp.pi, "e": lambda: +self.n.mp.e, "I": self.model.ones}
@@ -350,7 +354,8 @@ class Evaluator(Laws):
 
     def unknown(self, node: t.Sym | t.Call) -> UnknownSymbol:
         return UnknownSymbol(
-            f"“{symbol_name(node.name)}” is not a symbol of this question and the answer does not define it.", node.column
+            f"“{symbol_name(node.name)}” is not a symbol of this question and the answer does not define it.",
+            node.column,
         )
 
     def schedule(self, node: t.Sym, s: Scope) -> Value:
@@ -444,7 +449,9 @@ class Evaluator(Laws):
                 return self.body_value(definition, inner)
         if node.name in ("beta_bar", "sigma", "alpha_bar", "alpha"):
             return None
-        raise UnknownSymbol(f"“{symbol_name(node.name)}” is used with an index that its definition does not cover.", node.column)
+        raise UnknownSymbol(
+            f"“{symbol_name(node.name)}” is used with an index that its definition does not cover.", node.column
+        )
 
     def body_value(self, definition: Definition, s: Scope) -> Value:
         value = self.eval(definition.body, s)
@@ -454,7 +461,7 @@ class Evaluator(Laws):
 
     def matched(self, definition: Definition, indices: list[int], node: t.Sym | t.Call, s: Scope) -> Scope | None:
         """The scope in which a definition's body stands for this use of the name; None when the index does not fit."""
-        ints = {k: v for k, v in self.base.ints.items()}
+        ints = dict(self.base.ints)
         if definition.index and not indices:
             indices = [s.ints.get("default index", s.ints.get("t", self.model.t))]
         if not definition.index and indices:

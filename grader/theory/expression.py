@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from grader.theory import tree as t
-from grader.theory.bounds import MAX_DEPTH, MAX_EXPONENT, MAX_NODES, MAX_TOWER
+from grader.theory.bounds import MAX_DEPTH, MAX_EXPONENT, MAX_NODES, MAX_TOWER, MAX_TREE_DEPTH
 from grader.theory.errors import (
     ExponentTooLarge,
     MissingOperand,
@@ -39,10 +39,21 @@ def parse_tokens(tokens: tuple[Token, ...], family: str, lang: str) -> t.Node:
         if token.kind in kinds:
             raise UnbalancedBracket(f"A {kinds[token.kind]} {token.value} has no partner.", token.column)
         raise UnexpectedSymbol(f"“{token.value}” is not expected here.", token.column)
+    if tree_depth(node) > MAX_TREE_DEPTH:
+        raise TooDeep(f"The formula is nested more than {MAX_TREE_DEPTH} levels deep.", tokens[0].column)
     if sum(1 for _ in t.walk(node)) > MAX_NODES:
         raise TooLarge(f"The formula has more than {MAX_NODES:,} symbols and operations.", tokens[0].column)
     check_powers(node, tokens[0].column)
     return node
+
+
+def tree_depth(node: t.Node) -> int:
+    """Levels of a tree, counted without recursion."""
+    level, depth = [node], 0
+    while level:
+        depth += 1
+        level = [child for parent in level for child in t.children(parent)]
+    return depth
 
 
 def check_powers(node: t.Node, column: int) -> None:
@@ -161,7 +172,13 @@ class Parser(Forms):
         if self.kind() == "{" and self.kind(1) == "name" and self.value(1) == "⊤" and self.kind(2) == "}":
             self.at += 3
             return t.Transpose(node)
-        if self.kind() == "{" and self.kind(1) == "name" and self.value(1) == "T" and self.roman(1) and self.kind(2) == "}":
+        if (
+            self.kind() == "{"
+            and self.kind(1) == "name"
+            and self.value(1) == "T"
+            and self.roman(1)
+            and self.kind(2) == "}"
+        ):
             self.at += 3
             return t.Transpose(node)
         if self.kind() == "name" and (self.value() == "⊤" or (self.value() == "T" and self.roman())):
@@ -269,9 +286,12 @@ class Parser(Forms):
         if token.kind == "name":
             self.take()
             return t.Sym(token.value, (), token.column)
-        if token.kind == "accent":
-            return self.accented(bare=True)
-        return self.operand()
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise TooDeep(f"The formula is nested more than {MAX_DEPTH} deep.", token.column)
+        node = self.accented(bare=True) if token.kind == "accent" else self.operand()
+        self.depth -= 1
+        return node
 
     def first_digit(self) -> t.Node:
         """Splits the first digit off a number token: \\frac12 is a half."""

@@ -1,4 +1,4 @@
-"""What has a notation of its own: functions, fractions, sums, integrals, expectations, divergences, norms, Gaussians."""
+"""What has a notation of its own: functions, fractions, sums, integrals, expectations, divergences, norms, laws."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Forms(Symbols):
             return self.function(v.FUNCTIONS[word])
         if word == "sigma" and self.family == "gan" and following in _OPENERS:
             return self.function("sigmoid")
-        if word in ("E", "Ex", "Exp_") and following in ("_", "[", "(", "{") or (word == "E" and following == "name"):
+        if (word in ("E", "Ex", "Exp_") and following in ("_", "[", "(", "{")) or (word == "E" and following == "name"):
             return self.expectation()
         if word in v.DIVERGENCES and (following in _OPENERS or following in ("_", "^")):
             return self.divergence(v.DIVERGENCES[word])
@@ -180,7 +180,9 @@ class Forms(Symbols):
         if token.value == "int":
             return self.integral(token)
         kind: str = token.value
-        if self.kind() in ("(", "[") and (self.called_with_range() or token.value == "prod" and self.generator_inside()):
+        if self.kind() in ("(", "[") and (
+            self.called_with_range() or (token.value == "prod" and self.generator_inside())
+        ):
             return self.called_big(kind)
         low: t.Node | None = None
         high: t.Node | None = None
@@ -326,9 +328,9 @@ class Forms(Symbols):
 
     def python_range(self) -> tuple[t.Node, t.Node]:
         if self.value() != "range":
-            low = self.expression()
+            first = self.expression()
             self.take("…")
-            return low, self.expression()
+            return first, self.expression()
         self.take()
         self.take("(")
         low: t.Node = self.expression()
@@ -604,7 +606,11 @@ class Forms(Symbols):
     def gauss_keyword(self) -> bool:
         """Consumes “mean =” or “\\Sigma =” in front of an argument."""
         end = self.at
-        while end < len(self.tokens) and end - self.at < 6 and self.tokens[end].kind not in ("=", ",", ";", "(", ")", "+", "-"):
+        while (
+            end < len(self.tokens)
+            and end - self.at < 6
+            and self.tokens[end].kind not in ("=", ",", ";", "(", ")", "+", "-")
+        ):
             end += 1
         if end >= len(self.tokens) or self.tokens[end].kind != "=":
             return False
@@ -666,9 +672,7 @@ def scoped(kind: str, var: str, low: t.Node, high: t.Node, factors: list[tuple[t
     for place, (factor, _) in enumerate(factors):
         if any(isinstance(node, t.Sym) and node.name == var for node in t.walk(factor)):
             last = place
-    node: t.Node = t.Big(
-        "prod" if kind == "prod" else "sum", var, low, high, _multiplied(factors[: last + 1])
-    )
+    node: t.Node = t.Big("prod" if kind == "prod" else "sum", var, low, high, _multiplied(factors[: last + 1]))
     for factor, divides in factors[last + 1 :]:
         node = t.Div(node, factor) if divides else t.Mul((node, factor))
     return node

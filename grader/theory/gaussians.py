@@ -115,7 +115,10 @@ def transition_equal(
             what = "mean" if not same_mean else "variance"
             pair = (found[0], expected[0]) if not same_mean else (Matrix(found[1]), Matrix(expected[1]))
             where = f"T = {model.steps}, t = {model.t}, {what}"
-            return {"verdict": "incorrect", "difference": Difference(point(model, ""), shown(n, pair[0]), shown(n, pair[1]), where)}
+            return {
+                "verdict": "incorrect",
+                "difference": Difference(point(model, ""), shown(n, pair[0]), shown(n, pair[1]), where),
+            }
     return {"verdict": "correct", "draws": draws}
 
 
@@ -154,5 +157,8 @@ def _density_equal(
         draws += 2
         if not (equal or (relation == "∝" and proportional)):
             where = f"T = {plan.steps}, t = {plan.t}"
-            return {"verdict": "incorrect", "difference": Difference(point(mine.model, ""), shown(n, value), shown(n, expected), where)}
+            return {
+                "verdict": "incorrect",
+                "difference": Difference(point(mine.model, ""), shown(n, value), shown(n, expected), where),
+            }
     return {"verdict": "correct", "draws": draws}

@@ -35,7 +35,9 @@ class JudgeWorker:
     def __enter__(self) -> JudgeWorker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def send(self, request: dict[str, Any]) -> None:

@@ -22,7 +22,15 @@ from grader.theory.deciding import (
     shown,
 )
 from grader.theory.elbo import elbo_equal
-from grader.theory.errors import EvaluationError, ExtremeNumber, KindMismatch, NotEvaluated, ReadError, Singular, TooMuchWork
+from grader.theory.errors import (
+    EvaluationError,
+    ExtremeNumber,
+    KindMismatch,
+    NotEvaluated,
+    ReadError,
+    Singular,
+    TooMuchWork,
+)
 from grader.theory.evaluate import Evaluator
 from grader.theory.gaussians import transition_equal
 from grader.theory.laws import NotADensity
@@ -62,9 +70,14 @@ def judge_answer(question: str, lang: str, text: str, policy: AnswerPolicy = DEF
 
 def sentence_of(error: ReadError, text: str) -> str:
     """The error with the place shown in the student's own characters."""
-    around = text[max(0, error.column - 12) : error.column + 12].replace("\n", " ")
+    around = printable(text[max(0, error.column - 12) : error.column + 12])
     place = f" (column {error.column + 1}: …{around}…)" if around else ""
-    return f"The answer could not be read: {error.sentence}{place}"
+    return f"The answer could not be read: {printable(error.sentence)}{place}"
+
+
+def printable(text: str) -> str:
+    """Text with control characters and lone surrogates escaped."""
+    return "".join(c if c.isprintable() else " " if c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def judge_reading(reading: Reading, policy: AnswerPolicy = DEFAULT_POLICY) -> Judgement:
@@ -78,7 +91,9 @@ def judge_reading(reading: Reading, policy: AnswerPolicy = DEFAULT_POLICY) -> Ju
                 "unreadable", error.kind, sentence_of(error, reading.text), reading=reading.typeset, column=error.column
             )
         except RecursionError:
-            return Judgement("undecided", None, "The formula is too deeply nested to be evaluated.", reading=reading.typeset)
+            return Judgement(
+                "undecided", None, "The formula is too deeply nested to be evaluated.", reading=reading.typeset
+            )
     verdicts = {o.verdict for o in outcomes}
     if len(verdicts) > 1:
         return Judgement(
@@ -113,12 +128,18 @@ def _judgement(reading: Reading, outcome: Outcome, node: t.Node) -> Judgement:
     counterexample = None
     if difference is not None:
         counterexample = {"point": difference.point, "student": difference.left, "expected": difference.right}
-        shown_point = f"{difference.where + ': ' if difference.where else ''}your expression has the value {difference.left}"
+        shown_point = (
+            f"{difference.where + ': ' if difference.where else ''}your expression has the value {difference.left}"
+        )
         sentence = (sentence or "The answer is not equal to the right one.") + (
             f" In a concrete case ({shown_point}) the right value is another."
         )
     return Judgement(
-        "incorrect", mistake, sentence or "The answer is not right.", counterexample=counterexample, reading=reading.typeset
+        "incorrect",
+        mistake,
+        sentence or "The answer is not right.",
+        counterexample=counterexample,
+        reading=reading.typeset,
     )
 
 
@@ -142,9 +163,20 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
     members = statement.members
     relation = statement.relations[-1] if statement.relations else "="
     final = statement.final
-    if question == "2.1" and len(members) > 1 and relation == "≤" and _is_evidence(final.node) and not _is_evidence(members[0].node):
+    if (
+        question == "2.1"
+        and len(members) > 1
+        and relation == "≤"
+        and _is_evidence(final.node)
+        and not _is_evidence(members[0].node)
+    ):
         final, relation = members[-2], statement.relations[-2] if len(members) > 2 else "≥"
-    if len(members) > 1 and relation == "=" and _only_a_name(question, final.node, reading) and members[-2].node is not None:
+    if (
+        len(members) > 1
+        and relation == "="
+        and _only_a_name(question, final.node, reading)
+        and members[-2].node is not None
+    ):
         final = members[-2]
         members = members[:-1] if len(members) > 2 else (final,)
     if final.node is None:
@@ -193,7 +225,9 @@ def _guarded(decide: Callable[[int], Outcome]) -> Outcome:
     except NotADensity as error:
         return Outcome("incorrect", mistake="not_a_density", sentence=error.sentence)
     except KindMismatch as error:
-        return Outcome("incorrect", mistake="kind_mismatch", sentence=f"The formula does not fit together: {error.sentence}")
+        return Outcome(
+            "incorrect", mistake="kind_mismatch", sentence=f"The formula does not fit together: {error.sentence}"
+        )
     except Singular as error:
         return Outcome("incorrect", mistake="no_value", sentence=f"The formula has no value: {error.sentence}")
     except (NotEvaluated, TooMuchWork, ExtremeNumber) as error:
@@ -250,7 +284,9 @@ def _decide_value(
                 sentence = f"The answer is {kinds[kind_of(value)]}, but {kinds[kind_of(expected)]} is asked for."
                 return Outcome("incorrect", mistake="wrong_kind", sentence=sentence)
             if verdict == "different":
-                found = Difference(point(mine.model, where), shown(mine.n, value), shown(mine.n, expected), _where(mine, where))
+                found = Difference(
+                    point(mine.model, where), shown(mine.n, value), shown(mine.n, expected), _where(mine, where)
+                )
                 return Outcome("incorrect", found)
         if variance_note:
             checked = _posterior_variance(mine, right, node)

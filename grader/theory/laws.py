@@ -6,7 +6,8 @@ import itertools
 from typing import Any
 
 from grader.theory import tree as t
-from grader.theory.errors import EvaluationError, KindMismatch, NotEvaluated, UnknownSymbol
+from grader.theory.bounds import MAX_JOINT
+from grader.theory.errors import EvaluationError, KindMismatch, NotEvaluated, TooMuchWork, UnknownSymbol
 from grader.theory.models import ATOMS, Model
 from grader.theory.scope import Scope
 from grader.theory.values import Matrix, Numbers, Real, Value, Vec
@@ -169,6 +170,8 @@ class Laws:
             if not isinstance(var, t.Sym):
                 raise NotEvaluated("The variable of an expectation is no symbol.")
             bindings.append((var.name, self.atoms_of(binder.law, s, "The distribution of an expectation")))
+        if len(bindings) > MAX_JOINT:
+            raise TooMuchWork(f"An expectation binds more than {MAX_JOINT} variables.")
         total: Real = self.n.mp.mpf(0)
         for choice in itertools.product(range(ATOMS), repeat=len(bindings)):
             inner, weight = s, self.n.mp.mpf(1)

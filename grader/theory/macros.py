@@ -16,7 +16,7 @@ MAX_PASSES: Final = 4
 MAX_GROWTH: Final = 4
 """Length of the replaced text over that of the written one."""
 
-_BRACED: Final = r"\{((?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*)\}"
+_BRACED: Final = r"\{((?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]{0,400}\}){0,400}\}){0,400}\}){0,1000})\}"
 _DECLARATION: Final = re.compile(
     rf"\\(?:re|provide)?(?:new)?command\*?\s*\{{?\\([A-Za-z]+)\}}?\s*(?:\[([1-4])\])?\s*{_BRACED}"
     rf"|\\def\\([A-Za-z]+)\s*((?:\#\d)*)\s*{_BRACED}"

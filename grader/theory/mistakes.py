@@ -60,7 +60,15 @@ def catalogue(question: str) -> tuple[Mistake, ...]:
 
     rows = table()["mistakes"].get(question, [])
     return tuple(
-        Mistake(r["id"], r["sentence"], r.get("base", ""), read(r, "find"), read(r, "put"), read(r, "answer"), r.get("pair", True))
+        Mistake(
+            r["id"],
+            r["sentence"],
+            r.get("base", ""),
+            read(r, "find"),
+            read(r, "put"),
+            read(r, "answer"),
+            r.get("pair", True),
+        )
         for r in rows
     )
 

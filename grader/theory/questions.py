@@ -29,7 +29,7 @@ _KNOWN: dict[str, frozenset[str]] = {
         {"beta", "beta_bar", "sigma", "x", "T", "q", "p", "p_theta", "x_hat_theta", "x_hat", "epsilon", "epsilon_theta",
          "mu_theta", "mu_tilde", "mu_q", "const", "C", "c", "I", "d", "theta"}
     ),
-    "score": frozenset({"x", "x_known", "M", "s_theta", "s", "delta", "I", "i", "j", "k", "d", "m", "t", "sigma", "theta"}),
+    "score": frozenset({"x", "x_known", "M", "s_theta", "s", "delta", "I", "i", "j", "k", "d", "m", "t", "theta"}),
 }  # fmt: skip
 _EXTRA: dict[str, frozenset[str]] = {
     "1.2": frozenset({"D_star"}),

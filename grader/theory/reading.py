@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from grader.theory import tree as t
 from grader.theory.bounds import MAX_DEFINITIONS, MAX_STATEMENTS
-from grader.theory.definitions import Definition, definition_of
+from grader.theory.definitions import Definition as Definition
+from grader.theory.definitions import definition_of
 from grader.theory.errors import NoAnswer, ReadError, TooLarge, UnknownWord
 from grader.theory.expression import parse_tokens
 from grader.theory.questions import family_of, is_answer_side

@@ -133,9 +133,13 @@ def _without_enumerations(found: list[Segment]) -> list[Segment]:
             out[-1] = replace(out[-1], role="condition")
             skip = True
             continue
-        if any(token.kind == "…" for token in segment.tokens) and segment.tokens[0].kind == "name" and len(segment.tokens) <= 7:
-            if len(segment.tokens) > 1 and segment.tokens[1].kind == "=":
-                segment = replace(segment, role="condition")
+        if (
+            any(token.kind == "…" for token in segment.tokens)
+            and segment.tokens[0].kind == "name"
+            and 1 < len(segment.tokens) <= 7
+            and segment.tokens[1].kind == "="
+        ):
+            segment = replace(segment, role="condition")
         out.append(segment)
     return out
 
@@ -179,9 +183,9 @@ def only_prose(tokens: tuple[Token, ...], lang: str) -> bool:
     verbs = ("is", "are", "denotes", "be", "denote")
     if any(token.value in verbs for token in tokens[1:]):
         tail = next(k for k, token in enumerate(tokens) if token.value in verbs and k > 0)
-        return all(token.kind == "name" and token.value in v.PROSE for token in tokens[tail:] if token.kind == "name") and not any(
-            token.kind == "num" for token in tokens[tail:]
-        )
+        return all(
+            token.kind == "name" and token.value in v.PROSE for token in tokens[tail:] if token.kind == "name"
+        ) and not any(token.kind == "num" for token in tokens[tail:])
     plain = all(token.kind in ("name", "(", ")", "-", "'") for token in tokens)
     return plain and all(token.value in v.PROSE for token in tokens if token.kind == "name") and first is not None
 
@@ -191,7 +195,9 @@ def strip_prose(tokens: tuple[Token, ...], *, first: bool, last: bool) -> tuple[
     start, stop = 0, len(tokens)
     while first and start < stop and _is_prose(tokens[start]):
         start += 1
-    while last and stop > start and _is_prose(tokens[stop - 1]) and (stop < 2 or tokens[stop - 2].kind not in ("_", "^")):
+    while (
+        last and stop > start and _is_prose(tokens[stop - 1]) and (stop < 2 or tokens[stop - 2].kind not in ("_", "^"))
+    ):
         stop -= 1
     while last and stop > start and tokens[stop - 1].kind in ("quad", "\n"):
         stop -= 1

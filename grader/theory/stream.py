@@ -16,7 +16,9 @@ from grader.theory.worker import answer
 LANGUAGES = ("latex", "text", "auto")
 
 
-def answer_lines(lines: Iterable[str], *, processes: int = 2, limit_s: float = TIME_LIMIT_S) -> Iterator[dict[str, Any]]:
+def answer_lines(
+    lines: Iterable[str], *, processes: int = 2, limit_s: float = TIME_LIMIT_S
+) -> Iterator[dict[str, Any]]:
     """Judges lines `{id, question, lang, student}` and yields `{id, verdict, mistake, message, ms}` in their order.
 
     Streaming: at most `processes` answers are under way. A malformed line is “unreadable” with a sentence; an answer
@@ -73,7 +75,13 @@ def _finish(item: tuple[Any, JudgeWorker | None, str], limit_s: float) -> dict[s
         return {"id": identity, "verdict": "undecided", "mistake": "grader_error", "message": sentence, "ms": None}
     if reply is None:
         sentence = TIMED_OUT.format(limit_s)
-        return {"id": identity, "verdict": "undecided", "mistake": "time_limit", "message": sentence, "ms": limit_s * 1000}
+        return {
+            "id": identity,
+            "verdict": "undecided",
+            "mistake": "time_limit",
+            "message": sentence,
+            "ms": limit_s * 1000,
+        }
     return _row(identity, reply)
 
 

@@ -60,10 +60,14 @@ class Symbols(Cursor):
         if accent.value == "vec":
             return inner
         if isinstance(inner, t.Call):
-            node: t.Node = t.Call(with_accent(inner.name, accent.value), inner.args, inner.given, inner.index, inner.column)
+            node: t.Node = t.Call(
+                with_accent(inner.name, accent.value), inner.args, inner.given, inner.index, inner.column
+            )
             return node
         if not isinstance(inner, t.Sym):
-            raise UnsupportedForm("A bar or hat over a whole expression is not read; define a symbol for it.", accent.column)
+            raise UnsupportedForm(
+                "A bar or hat over a whole expression is not read; define a symbol for it.", accent.column
+            )
         symbol = t.Sym(with_accent(inner.name, accent.value), inner.index, inner.column)
         if bare:
             return symbol
@@ -238,12 +242,17 @@ class Symbols(Cursor):
         if not inside or end >= len(self.tokens) or len(inside) > 3:
             return False
         names = [token.value for token in inside if token.kind == "name"]
-        return bool(names) and all(
-            (token.kind == "name" and token.value in _INDEX_NAMES) or token.kind in ("num", "+", "-") for token in inside
-        ) and inside[0].kind == "name"
+        return (
+            bool(names)
+            and all(
+                (token.kind == "name" and token.value in _INDEX_NAMES) or token.kind in ("num", "+", "-")
+                for token in inside
+            )
+            and inside[0].kind == "name"
+        )
 
     def is_application(self, node: t.Sym) -> bool:
-        if self.kind() == "[" and not (node.name == "s" and False):
+        if self.kind() == "[":
             return False
         if node.name in _NEVER_FUNCTIONS[self.family]:
             return False

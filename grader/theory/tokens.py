@@ -24,7 +24,7 @@ from grader.theory.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token. `kind` is name, num, big, frac, accent, mark, sqrt, nabla, partial, begin, end, … or the operator itself."""
+    """One token. `kind` is name, num, big, frac, accent, mark, sqrt, nabla, begin, end, … or the operator itself."""
 
     kind: str
     value: str
@@ -135,10 +135,20 @@ class _Scanner:
             end += 1
             while end < stop and text[end].isascii() and text[end].isdigit():
                 end += 1
-        elif end < stop and text[end] == "." and (end + 1 >= stop or text[end + 1] != ".") and self.is_decimal_dot(end, stop):
+        elif (
+            end < stop
+            and text[end] == "."
+            and (end + 1 >= stop or text[end + 1] != ".")
+            and self.is_decimal_dot(end, stop)
+        ):
             end += 1
         literal = text[at:end]
-        if end + 1 < stop and text[end] in "eE" and (text[end + 1].isdigit() or text[end + 1] in "+-") and not self.latex:
+        if (
+            end + 1 < stop
+            and text[end] in "eE"
+            and (text[end + 1].isdigit() or text[end + 1] in "+-")
+            and not self.latex
+        ):
             tail = end + 2
             while tail < stop and text[tail].isascii() and text[tail].isdigit():
                 tail += 1
@@ -153,7 +163,7 @@ class _Scanner:
         return end
 
     def is_decimal_dot(self, at: int, stop: int) -> bool:
-        """A dot after digits and before an operator ("2.*x") belongs to the number; before space or the end it stops."""
+        """A dot after digits and before an operator ("2.*x") belongs to the number, before a space it does not."""
         return not self.latex and at + 1 < stop and self.text[at + 1] in "*/)+-"
 
     def script_run(self, at: int, stop: int, table: dict[str, str], operator: str) -> int:
@@ -233,7 +243,11 @@ class _Scanner:
         for length in (5, 4, 2):
             piece = text[at : at + length]
             rest = at + length
-            if piece in v.COMPOUND_WORDS and rest <= stop and not (rest < stop and text[rest].isascii() and text[rest].isalpha()):
+            if (
+                piece in v.COMPOUND_WORDS
+                and rest <= stop
+                and not (rest < stop and text[rest].isascii() and text[rest].isalpha())
+            ):
                 return self.compound(piece, at, rest)
         base = unicodedata.normalize("NFKC", decomposed[0])
         base = unicodedata.normalize("NFD", base)[0]
@@ -326,8 +340,8 @@ class _Scanner:
             return end
         if name in ("begin", "end"):
             return self.environment(name, at, end, stop)
-        if name in ("label", "tag", "hspace", "vspace", "phantom", "color", "vphantom", "hphantom", "ref", "eqref", "kern",
-                    "mspace", "cite"):  # fmt: skip
+        if name in ("label", "tag", "hspace", "vspace", "phantom", "color", "vphantom", "hphantom", "ref", "eqref",
+                    "kern", "mspace", "cite"):  # fmt: skip
             return self.skip_group(end, stop)
         if name == "textcolor":
             return self.skip_group(end, stop)

@@ -8,7 +8,7 @@ from grader.theory import tree as t
 
 _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "mu": "μ",
           "sigma": "σ", "phi": "φ", "psi": "ψ", "pi": "π", "eta": "η", "xi": "ξ", "tau": "τ", "omega": "ω", "nu": "ν",
-          "rho": "ρ", "Sigma": "Σ", "Delta": "Δ", "inf": "∞", "chi": "χ", "kappa": "κ", "zeta": "ζ", "Phi": "Φ"}  # fmt: skip
+          "rho": "ρ", "Sigma": "Σ", "Delta": "Δ", "inf": "∞", "chi": "χ", "kappa": "κ", "zeta": "ζ"}  # fmt: skip
 _MARKS = {"bar": "\u0304", "hat": "\u0302", "tilde": "\u0303", "dot": "\u0307"}
 _SUB = str.maketrans("0123456789+-tisjkn", "₀₁₂₃₄₅₆₇₈₉₊₋ₜᵢₛⱼₖₙ")
 _SUP = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from mpmath.ctx_mp import MPContext
+from mpmath.ctx_mp import MPContext  # type: ignore[import-untyped]
 
 from grader.theory.errors import ExtremeNumber, KindMismatch, NotEvaluated, Singular
 
@@ -36,7 +36,8 @@ class Row:
     items: tuple[Real, ...]
 
 
-Value: TypeAlias = Real | Vec | Matrix | Row
+Value: TypeAlias = Any
+"""A Real, Vec, Matrix or Row; which one is asked at run time, as the student's formula decides it."""
 
 FIRST_DIGITS = 60
 MORE_DIGITS = 420
@@ -180,10 +181,10 @@ class Dual:
         return Dual(-self.value, -self.slope)
 
     def __sub__(self, other: Real) -> Dual:
-        return self + (-other)
+        return self.__add__(-other)
 
     def __rsub__(self, other: Real) -> Dual:
-        return (-self) + other
+        return (-self).__add__(other)
 
     def __mul__(self, other: Real) -> Dual:
         if isinstance(other, Dual):

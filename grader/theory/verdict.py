@@ -31,7 +31,7 @@ class Judgement:
     proof: str | None = None
     """For a right answer: how equality was shown, with the error bound."""
     counterexample: Mapping[str, Any] | None = None
-    """For a wrong answer: a point of a concrete model, the student's value there, and (for the record) the right one."""
+    """For a wrong answer: a point of a concrete model, the student's value there and (for the record) the right one."""
     reading: str = ""
     """How the answer was understood, typeset as plain text."""
     column: int | None = None

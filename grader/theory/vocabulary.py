@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-GREEK = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+GREEK = _words(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi varpi rho "
     "varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi "
-    "Psi Omega".split()
+    "Psi Omega"
 )
 
 GREEK_LETTERS = {
@@ -17,7 +22,8 @@ GREEK_LETTERS = {
 }  # fmt: skip
 
 SAME_NAME = {"varepsilon": "epsilon", "eps": "epsilon", "vartheta": "theta", "varphi": "phi", "varsigma": "sigma",
-             "lam": "lambda", "betas": "beta", "alphas": "alpha", "sigmas": "sigma", "mask": "M", "Mask": "M"}  # fmt: skip
+             "lam": "lambda", "betas": "beta", "alphas": "alpha", "sigmas": "sigma",
+             "mask": "M", "Mask": "M"}  # fmt: skip
 
 FUNCTIONS = {
     "log": "log", "ln": "log", "Log": "log", "Ln": "log", "exp": "exp", "Exp": "exp", "log10": "log10",
@@ -36,13 +42,13 @@ DIVERGENCES = {"KL": "KL", "kl": "KL", "DKL": "KL", "Dkl": "KL", "KLD": "KL", "J
 
 NORMALS = frozenset({"Normal", "normal", "MultivariateNormal", "MVN", "Gaussian", "norm", "mvn"})
 
-INTRODUCTIONS = frozenset(
+INTRODUCTIONS = _words(
     "where with let denote define using given for here and when since as by because whereas set writing defining "
-    "letting setting denoting if Let Where With Here Define Denote Using For And Given assuming such".split()
+    "letting setting denoting if Let Where With Here Define Denote Using For And Given assuming such"
 )
 """Words that open a clause beside the answer."""
 
-PROSE = frozenset(
+PROSE = _words(
     "the optimal discriminator answer is are final result mean posterior we get have has hence so therefore thus then "
     "that which equals equal of objective becomes become distribution score conditional it this its at be a an in to "
     "on our can expression value function loss minimax global minimum minimize minimizing minimise maximise maximize "
@@ -53,7 +59,7 @@ PROSE = frozenset(
     "obtain obtained find found gives give yields yield simplifies simplify from above below standard gaussian "
     "Gaussian forward reverse process independent i.i.d iid integer steps step time natural logarithm base "
     "true fixed case plug plugging substitute substituting now finally result results also steps definition defined "
-    "unknown same evaluated elements element posterior's samples sample random up".split()
+    "unknown same evaluated elements element posterior's samples sample random up"
 )
 """Words that may stand beside mathematics without changing it."""
 
@@ -65,16 +71,16 @@ KEPT_WORDS = (
     | frozenset(DIVERGENCES)
     | NORMALS
     | INTRODUCTIONS
-    | frozenset(
+    | _words(
         "ELBO VLB VLBO const constant diag Diag known obs observed data real model gen fake otherwise else inf range "
         "argmax argmin arg max min tr Tr Cov Var cov var std mean Unif known true opt unknown given KL softmax "
-        "old new prior post kn ref cond ELBO_theta noise VLB loss simple the such that all".split()
+        "old new prior post kn ref cond ELBO_theta noise VLB loss simple the such that all"
     )
 )
 """In LaTeX a run of letters is a product of letters, except these."""
 
 OPERATORS = {
-    "+": "+", "-": "-", "−": "-", "–": "-", "—": "-", "‐": "-", "﹣": "-", "-": "-", "*": "*", "∗": "*", "·": "*",
+    "+": "+", "-": "-", "−": "-", "–": "-", "—": "-", "‐": "-", "﹣": "-", "*": "*", "∗": "*", "·": "*",
     "⋅": "*", "•": "*", "×": "*", "⊙": "⊙", "∘": "⊙", "⊗": "⊙", "○": "⊙", "/": "/", "÷": "/", "⁄": "/", "∕": "/",
     "^": "^", "_": "_", "(": "(", ")": ")", "[": "[", "]": "]", "{": "{", "}": "}", "⟨": "⟨", "⟩": "⟩", "|": "|",
     "∣": "|", "‖": "||", "∥": "||", "¦": "|", ",": ",", "،": ",", ";": ";", ":": ":", "=": "=", "≔": "=", "≡": "=",
@@ -85,7 +91,8 @@ OPERATORS = {
 }  # fmt: skip
 
 SYMBOL_NAMES = {"∑": ("big", "sum"), "∏": ("big", "prod"), "∫": ("big", "int"), "∇": ("nabla", "nabla"),
-                "∂": ("partial", "partial"), "√": ("sqrt", "√"), "∞": ("name", "inf"), "∆": ("name", "Delta")}  # fmt: skip
+                "∂": ("partial", "partial"), "√": ("sqrt", "√"), "∞": ("name", "inf"),
+                "∆": ("name", "Delta")}  # fmt: skip
 
 FRACTIONS = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅛": (1, 8)}
 
@@ -100,22 +107,24 @@ ACCENT_COMMANDS = {"bar": "bar", "overline": "bar", "widebar": "bar", "hat": "ha
                    "tilde": "tilde", "widetilde": "tilde", "vec": "vec", "dot": "dot", "check": "check",
                    "breve": "breve", "mathring": "ring", "underline": "vec", "acute": "acute"}  # fmt: skip
 
-STYLE_COMMANDS = frozenset(
+STYLE_COMMANDS = _words(
     "mathbf boldsymbol bm mathcal mathbb mathscr mathfrak mathit mathnormal pmb symbf bold mathbfit boldmath "
     "textbf textit emph textsl textcal mathord mathop mathrel mathbin ensuremath boxed fbox bf it cal bs vb "
-    "textcolor_ cancel_ mathbbm mathds mathbfcal underbar smash mathclap mathrlap mathllap".split()
+    "textcolor_ cancel_ mathbbm mathds mathbfcal underbar smash mathclap mathrlap mathllap"
 )
 """Commands that change the look of what follows, not its meaning."""
 
-WORD_COMMANDS = frozenset("mathrm text textrm operatorname mathsf textsf textnormal texttt mathtt mbox rm hbox sf "
-                          "operatornamewithlimits textup mathup tt".split())  # fmt: skip
+WORD_COMMANDS = _words(
+    "mathrm text textrm operatorname mathsf textsf textnormal texttt mathtt mbox rm hbox sf "
+                          "operatornamewithlimits textup mathup tt"
+)  # fmt: skip
 """Commands whose content is a word, or prose."""
 
-SPACE_COMMANDS = frozenset(
+SPACE_COMMANDS = _words(
     ", ; : ! > / quad_ thinspace medspace thickspace enspace negthinspace displaystyle textstyle scriptstyle "
     "scriptscriptstyle limits nolimits left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr "
     "bigm Bigm biggm Biggm middle nonumber notag allowbreak noindent strut mathstrut hfill relax centering "
-    "normalsize large small left_ par_ smallskip medskip bigskip protect".split()
+    "normalsize large small left_ par_ smallskip medskip bigskip protect"
 )
 
 COMMANDS = {
@@ -143,9 +152,9 @@ WORD_LIKE_COMMANDS = {
     "Reals": "R", "cdf": "cdf",
 }  # fmt: skip
 
-ENVIRONMENTS_DROPPED = frozenset(
+ENVIRONMENTS_DROPPED = _words(
     "equation equation* align align* aligned split gather gather* gathered multline multline* displaymath math "
-    "flalign flalign* alignat alignedat eqnarray eqnarray* document center".split()
+    "flalign flalign* alignat alignedat eqnarray eqnarray* document center"
 )
 
 COMPOUND_WORDS = {
@@ -162,6 +171,6 @@ COMPOUND_WORDS = {
     "sigmat": "sigma _ t", "sigma2": "sigma ^ 2", "bt": "beta _ t", "bbt": "beta ¯bar _ t",
     "bbtm1": "beta ¯bar _ tm1", "dx": "d x", "dy": "d y", "dz": "d z", "du": "d u", "eps0": "epsilon _ 0",
     "ε0": "epsilon _ 0", "βbar": "beta ¯bar", "αbar": "alpha ¯bar", "σt": "sigma _ t", "βt": "beta _ t",
-    "Dstar": "D ^ *", "Dopt": "D _ opt", "sθ": "s _ theta", "pθ": "p _ theta", "Ebb": "E", "bbtminus1": "beta ¯bar _ tm1",
+    "Dstar": "D ^ *", "Dopt": "D _ opt", "sθ": "s _ theta", "pθ": "p _ theta", "bbtminus1": "beta ¯bar _ tm1",
 }  # fmt: skip
 """Words of plain text that stand for a symbol with accents and indices."""

@@ -7,7 +7,8 @@ Nothing is executed or expanded; a student's own macros without arguments are re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -94,12 +95,12 @@ class Prose:
 Block = Heading | ListEdge | Item | Counter | Display | Prose
 
 _ENV: Final = "|".join(MATH_ENVIRONMENTS)
-_BRACED: Final = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
+_BRACED: Final = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\}){0,200}\}){0,300})\}"
 _TOKEN: Final = re.compile(
-    r"```\s*(?:math|latex|tex)?\s*\n(?P<fence>.*?)```"
-    r"|\$\$(?P<dollars>.*?)\$\$"
-    r"|\\\[(?P<bracket>.*?)\\\]"
-    rf"|\\begin\{{(?P<env>{_ENV})(?P<star>\*?)\}}(?P<envbody>.*?)\\end\{{(?P=env)(?P=star)\}}"
+    r"(?P<fence>```)[ \t]*(?:math|latex|tex)?[ \t]*(?=\n)"
+    r"|(?P<dollars>\$\$)"
+    r"|(?P<bracket>\\\[)"
+    rf"|\\begin\{{(?P<env>(?:{_ENV})\*?)\}}"
     rf"|\\(?P<sub>(?:sub){{0,2}})(?P<section>section|paragraph|chapter)(?P<unnumbered>\*?)\s*"
     rf"(?:\[[^\]]*\])?\s*{_BRACED.replace('(', '(?P<title>', 1)}"
     r"|(?m:^)(?P<hashes>\#{1,6})\s+(?P<mdtitle>[^\n]*)"
@@ -124,9 +125,12 @@ def prepare(text: str, kind: WriteupKind) -> str:
     """The body without comments, verbatim code and preamble (line numbers are kept), own macros replaced."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if kind == "md":
-        return re.sub(r"<!--.*?-->", _blank, text, flags=re.DOTALL)
+        return _without(text, (("<!--", "-->"),))
     text = re.sub(r"(?<!\\)%[^\n]*", "", text)
-    text = re.sub(r"\\begin\{(verbatim|lstlisting|minted|comment)\}.*?\\end\{\1\}", _blank, text, flags=re.DOTALL)
+    text = _without(
+        text,
+        tuple((rf"\begin{{{name}}}", rf"\end{{{name}}}") for name in ("verbatim", "lstlisting", "minted", "comment")),
+    )
     text = expand(text)
     begin, end = text.find(r"\begin{document}"), text.rfind(r"\end{document}")
     if begin >= 0:
@@ -136,31 +140,61 @@ def prepare(text: str, kind: WriteupKind) -> str:
     return text
 
 
-def _blank(match: re.Match[str]) -> str:
-    return "\n" * match.group(0).count("\n")
+def _without(text: str, delimiters: tuple[tuple[str, str], ...]) -> str:
+    """The text with what stands between the delimiters blanked; lines keep their numbers."""
+    for opening, closing in delimiters:
+        pieces: list[str] = []
+        done = 0
+        while (start := text.find(opening, done)) >= 0 and (end := text.find(closing, start)) >= 0:
+            pieces.extend((text[done:start], "\n" * text.count("\n", start, end)))
+            done = end + len(closing)
+        text = "".join([*pieces, text[done:]])
+    return text
 
 
 def blocks(text: str, kind: WriteupKind) -> Iterator[Block]:
     """The blocks of a prepared text, in order."""
-    position = 0
-    for match in _TOKEN.finditer(text):
-        yield from _prose(text, position, match.start())
+    breaks = [match.start() for match in re.finditer("\n", text)]
+
+    def line_at(place: int) -> int:
+        return bisect_left(breaks, place) + 1
+
+    done = position = 0
+    never: set[str] = set()
+    """Closing delimiters that do not occur any more: looked for once, so that the scan stays linear."""
+    while match := _TOKEN.search(text, position):
         position = match.end()
-        line = text.count("\n", 0, match.start()) + 1
-        block = _block(match, line, kind)
-        if block is None:
-            yield Prose(match.group(0), line)
+        closing = _closing(match)
+        line = line_at(match.start())
+        block: Block | None
+        if closing is not None:
+            end = -1 if closing in never else text.find(closing, match.end())
+            if end < 0:
+                never.add(closing)
+                continue
+            block = Display(text[match.end() : end], (match["env"] or "").rstrip("*"), line)
+            position = end + len(closing)
         else:
-            yield block
-    yield from _prose(text, position, len(text))
+            block = _block(match, line, kind)
+            if block is None:
+                continue
+        yield from _prose(text, done, match.start(), line_at)
+        yield block
+        done = position
+    yield from _prose(text, done, len(text), line_at)
+
+
+def _closing(match: re.Match[str]) -> str | None:
+    """What ends a displayed formula; None for any other token."""
+    if match["env"]:
+        return rf"\end{{{match['env']}}}"
+    for group, closing in (("fence", "```"), ("dollars", "$$"), ("bracket", r"\]")):
+        if match[group]:
+            return closing
+    return None
 
 
 def _block(match: re.Match[str], line: int, kind: WriteupKind) -> Block | None:
-    for group in ("fence", "dollars", "bracket"):
-        if match[group] is not None:
-            return Display(match[group], "", line)
-    if match["env"]:
-        return Display(match["envbody"], match["env"], line)
     if match["section"]:
         level = {"chapter": 1, "section": 1, "paragraph": 4}[match["section"]] + len(match["sub"]) // 3
         return Heading(level, match["title"], not match["unnumbered"], line)
@@ -176,16 +210,16 @@ def _block(match: re.Match[str], line: int, kind: WriteupKind) -> Block | None:
     return Counter(match["counter"], int(match["value"]))
 
 
-def _prose(text: str, start: int, end: int) -> Iterator[Block]:
+def _prose(text: str, start: int, end: int, line_at: Callable[[int], int]) -> Iterator[Block]:
     """Prose, cut at lines that begin with a label."""
     position = start
     for match in _LINE_LABEL.finditer(text, start, end):
         if match.start() != 0 and text[match.start() - 1] != "\n":
             continue  # "^" also matches where the piece begins, within a line
         if position < match.start():
-            yield Prose(text[position : match.start()], text.count("\n", 0, position) + 1)
+            yield Prose(text[position : match.start()], line_at(position))
         indent = len(match["indent"].replace("\t", "    "))
-        yield Item(match["label"].strip(), True, indent, text.count("\n", 0, match.start("label")) + 1)
+        yield Item(match["label"].strip(), True, indent, line_at(match.start("label")))
         position = match.end()
     if position < end and text[position:end].strip():
-        yield Prose(text[position:end], text.count("\n", 0, position) + 1)
+        yield Prose(text[position:end], line_at(position))
