@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 from grader.checks import compare
 from grader.checks.ddpm_tables import beta_deviations, draw_betas, only, predict_noise, tables
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
 from grader.model import Array, Evidence, Finding, Json, Lost, Note
-from grader.scoring.laws import independent_rows, standard_normal
+from grader.scoring.laws import independent_rows, standard_normal, surprise
 
 T, SAMPLES = 8, 700
 PLANTED = ("beta_bar", "q", "predict", "mean", "variance", "step")
@@ -98,18 +99,19 @@ def _told(t: Array) -> float | None:
 
 def _steps(path: Sequence[Array], betas: Array, full: dict[str, Any], model: dict[str, Array]) -> dict[str, Json]:
     """Each step less its mean, in units of each accepted standard deviation; the last step less its mean."""
-    residuals = []
+    residuals, predicted = [], []
     for x, after, t in zip(path[:-1], path[1:], range(T, 0, -1), strict=True):
-        ts = np.full(len(x), t)
         p, q = float(full["step"][0][t]), float(full["step"][1][t])
-        residuals.append(after - p * x - q * predict_noise(model, x, ts))
+        predicted.append(predict_noise(model, x, np.full(len(x), t)))
+        residuals.append(after - p * x - q * predicted[-1])
     noisy = np.stack(residuals[:-1])
     deviations = {"posterior": np.asarray(full["step"][2]), "beta": beta_deviations(betas)}
     surprises = {}
     for name, deviation in deviations.items():
         z = noisy / deviation[T:1:-1][:, None, None]
         flat = z.reshape(len(z), -1)
-        surprises[name] = max(standard_normal(z), independent_rows(flat), *(standard_normal(step) for step in z))
+        drift = _drift(z, np.stack(predicted[:-1]))
+        surprises[name] = max(drift, standard_normal(z), independent_rows(flat), *(standard_normal(s) for s in z))
     unit = noisy / deviations["posterior"][T:1:-1][:, None, None]
     deviations["forward"] = np.append(0.0, np.asarray(full["q"][1])[:-1])
     scale = float(np.sqrt(np.mean(unit**2)))
@@ -120,7 +122,7 @@ def _steps(path: Sequence[Array], betas: Array, full: dict[str, Any], model: dic
     return {
         "scale": scale,
         "scale_surprise": standard_normal(unit / max(scale, 1e-9)),
-        "bounded": bool(max(np.abs(step / max(step.std(), 1e-9)).max() for step in unit) < 1.85),
+        "bounded": bool(max(np.abs((step - step.mean()) / max(step.std(), 1e-9)).max() for step in unit) < 1.9),
         "updates": {name: _surprises(_steps_by(path, full, model, betas, name), deviations) for name in UPDATES},
         "returns": returned[0] if returned else None,
         "clamped": bool(np.abs(np.clip(mean_1, -edge, edge) - end).max() < 1e-5),
@@ -159,6 +161,12 @@ def _steps_by(path: Sequence[Array], full: dict[str, Any], model: dict[str, Arra
         }
         found.append(after - means[name])
     return np.stack(found)
+
+
+def _drift(z: Array, predicted: Array) -> float:
+    """Surprise of the correlation of standard normal steps with the predicted noise, (T − 1, n, 2) each: a wrong mean."""
+    scores = np.abs((z * predicted).sum(axis=(1, 2))) / np.sqrt((predicted**2).sum(axis=(1, 2)))
+    return surprise(min(1.0, len(scores) * 2 * float(norm.sf(scores.max()))))
 
 
 def _surprises(noisy: Array, deviations: Mapping[str, Array]) -> list[float]:
@@ -313,6 +321,14 @@ def _wrong_end(steps: Mapping[str, Any]) -> Lost:
 
 
 def _wrong_steps(steps: Mapping[str, Any]) -> Lost:
+    if steps["returns"] is not None:
+        return Lost("returns_x_T", f"sample returns {steps['returns']}: the steps do not follow one another.")
+    if steps["largest"] < 1e-3:
+        return Lost("noise_missing", "sample adds no noise between its steps; every run of the chain is deterministic.")
+    if steps["shared"]:
+        return Lost("noise_shared", "sample adds one noise to several samples or coordinates; each has its own.")
+    if steps["repeated"]:
+        return Lost("noise_drawn_once", "sample adds the same noise in every step; it is drawn anew in each.")
     for name, sentence in UPDATES.items():
         if any(s < 8 for s in steps["updates"][name]):
             return Lost(name.split("~")[0], f"sample: {sentence}.")
@@ -323,12 +339,6 @@ def _wrong_steps(steps: Mapping[str, Any]) -> Lost:
         )
     if steps["bounded"]:
         return Lost("noise_not_normal", "The noise between the steps of sample is not normal, but bounded.")
-    if steps["largest"] < 1e-3:
-        return Lost("noise_missing", "sample adds no noise between its steps; every run of the chain is deterministic.")
-    if steps["shared"]:
-        return Lost("noise_shared", "sample adds one noise to several samples or coordinates; each has its own.")
-    if steps["repeated"]:
-        return Lost("noise_drawn_once", "sample adds the same noise in every step; it is drawn anew in each.")
     return Lost(
         "unnamed",
         "sample does not follow the reverse process: under an exact noise predictor its steps differ from those of "

@@ -32,15 +32,16 @@ ACCEPTED_LAST: Mapping[str, Law] = {"kaiming_uniform_linear": lambda i, o: ("uni
 WRONG: Mapping[str, tuple[Law, str]] = {
     "default_initialisation": (lambda i, o: ("uniform", (1 / i) ** 0.5), "look like PyTorch's defaults"),
     "fan_out": (lambda i, o: ("uniform", (6 / o) ** 0.5), "are scaled by the number of outputs (mode='fan_out')"),
-    "xavier_uniform": (lambda i, o: ("uniform", (6 / (i + o)) ** 0.5), "look like Xavier-uniform"),
-    "gain_1": (lambda i, o: ("uniform", (3 / i) ** 0.5), "are too small: the gain of a ReLU is missing"),
-    "kaiming_normal": (lambda i, o: ("normal", (2 / i) ** 0.5), "look normally distributed (Kaiming-normal)"),
-    "xavier_normal": (lambda i, o: ("normal", (2 / (i + o)) ** 0.5), "look like Xavier-normal"),
-    "normal_0.02": (lambda i, o: ("normal", 0.02), "look normally distributed with standard deviation 0.02"),
-    "normal_0.01": (lambda i, o: ("normal", 0.01), "look normally distributed with standard deviation 0.01"),
-    "standard_normal": (lambda i, o: ("normal", 1.0), "look normally distributed with standard deviation 1"),
-    "uniform_0_1": (lambda i, o: ("positive", 1.0), "look uniform on [0, 1]"),
-    "uniform_-1_1": (lambda i, o: ("uniform", 1.0), "look uniform on [−1, 1]"),
+    "xavier": (lambda i, o: ("uniform", (6 / (i + o)) ** 0.5), "look like Xavier-uniform"),
+    "wrong_gain": (lambda i, o: ("uniform", (3 / i) ** 0.5), "are too small: the gain of a ReLU is missing"),
+    "normal_weights": (lambda i, o: ("normal", (2 / i) ** 0.5), "look normally distributed (Kaiming-normal)"),
+    "xavier~normal": (lambda i, o: ("normal", (2 / (i + o)) ** 0.5), "look like Xavier-normal"),
+    "normal_weights~0.02": (lambda i, o: ("normal", 0.02), "look normally distributed with standard deviation 0.02"),
+    "normal_weights~0.01": (lambda i, o: ("normal", 0.01), "look normally distributed with standard deviation 0.01"),
+    "normal_weights~1": (lambda i, o: ("normal", 1.0), "look normally distributed with standard deviation 1"),
+    "positive_weights": (lambda i, o: ("positive", (6 / i) ** 0.5), "are all positive"),
+    "positive_weights~1": (lambda i, o: ("positive", 1.0), "look uniform on [0, 1]"),
+    "wrong_gain~1": (lambda i, o: ("uniform", 1.0), "look uniform on [−1, 1]"),
 }
 
 
@@ -142,7 +143,7 @@ def _judge_network(which: str, network: Mapping[str, Any], settings: Settings) -
     explicit = network["explicit"]
     if explicit and _judge_layers(which, explicit, settings) is None:
         yield Lost(
-            "init_not_called",
+            "not_called",
             f"{which}: _weight_init is right when it is called, but the constructor does not call it: a new {which} "
             "still has PyTorch's defaults.",
             fraction=half,
@@ -165,15 +166,15 @@ def _judge_layers(which: str, rows: Sequence[Mapping[str, Any]], settings: Setti
     if untouched and biased:
         names = ", ".join(row["name"] for row in untouched[:4])
         if len(untouched) == len(weights):
-            return "init_skipped", (
+            return "skipped_layers", (
                 f"{which}: the weights and biases of every layer are still PyTorch's defaults: _weight_init reaches none "
                 "of them. Layers inside a Sequential are not among the children of the network itself."
             )
-        return "layer_skipped", f"{which}: {names} and its bias are still PyTorch's defaults; the other layers are not."
+        return "skipped_layers", f"{which}: {names} and its bias are still PyTorch's defaults; the other layers are not."
     if bad:
         return _name_law(which, bad, weights, settings)
     names = ", ".join(row["name"] for row in biased[:4])
-    return "bias_not_zero", f"{which}: the weights are right, but {names} is not zero after construction."
+    return "biases_not_zero", f"{which}: the weights are right, but {names} is not zero after construction."
 
 
 def _weight_is_right(row: Mapping[str, Any], settings: Settings, last: bool) -> bool:
@@ -210,7 +211,7 @@ def _name_law(
         return "not_finite", f"{which}: the initial weights of {some} are not finite."
     for law, (_, sentence) in WRONG.items():
         if all(row["finite"] and settings.within("gan.init_distance", row["distances"][law]) for row in bad):
-            return law, f"{which}: the initial weights of {some} {sentence}; Kaiming-uniform is asked."
+            return law.split("~")[0], f"{which}: the initial weights of {some} {sentence}; Kaiming-uniform is asked."
     too_large = [row for row in bad if not settings.within("gan.init_bound", row["bound_ratio"])]
     seen = "lie outside the Kaiming-uniform bound" if too_large else "do not have the Kaiming-uniform distribution"
     return "unnamed", f"{which}: the initial weights of {some} {seen}."

@@ -48,50 +48,72 @@ DISCRIMINATOR: Mapping[str, LossMistake] = {
     "labels_swapped": LossMistake(
         lambda a, b: _fake(a) + _real(b), "the labels look swapped: real images are pushed to 0, generated ones to 1"
     ),
-    "only_real": LossMistake(lambda a, b: _real(a), "only the real images enter; the generated ones are missing"),
-    "only_fake": LossMistake(lambda a, b: _fake(b), "only the generated images enter; the real ones are missing"),
-    "sign": LossMistake(lambda a, b: -_real(a) - _fake(b), "the sign is wrong: minimising it makes the discriminator worse"),
-    "all_labelled_real": LossMistake(lambda a, b: _real(a) + _real(b), "generated images are labelled real as well"),
-    "all_labelled_fake": LossMistake(lambda a, b: _fake(a) + _fake(b), "real images are labelled generated as well"),
-    "real_batch_twice": LossMistake(
+    "fake_term_missing": LossMistake(lambda a, b: _real(a), "only the real images enter; the generated ones are missing"),
+    "real_term_missing": LossMistake(lambda a, b: _fake(b), "only the generated images enter; the real ones are missing"),
+    "maximised": LossMistake(lambda a, b: -_real(a) - _fake(b), "the sign is wrong: minimising it makes the discriminator worse"),
+    "fake_called_real": LossMistake(lambda a, b: _real(a) + _real(b), "generated images are labelled real as well"),
+    "real_called_fake": LossMistake(lambda a, b: _fake(a) + _fake(b), "real images are labelled generated as well"),
+    "fake_term_missing~real_twice": LossMistake(
         lambda a, b: _real(a) + _fake(a), "the second term is computed from the real batch; it belongs to generated images"
     ),
-    "generated_twice": LossMistake(
+    "real_term_missing~fake_twice": LossMistake(
         lambda a, b: _real(b) + _fake(b), "the first term is computed from generated images; it belongs to the real batch"
     ),
-    "difference": LossMistake(lambda a, b: _real(a) - _fake(b), "the second term is subtracted"),
-    "difference_reversed": LossMistake(lambda a, b: _fake(b) - _real(a), "the first term is subtracted"),
+    "sign_of_a_term": LossMistake(lambda a, b: _real(a) - _fake(b), "the second term is subtracted"),
+    "sign_of_a_term~first": LossMistake(lambda a, b: _fake(b) - _real(a), "the first term is subtracted"),
     "double_sigmoid": LossMistake(
         lambda a, b: _real(_sigmoid(a)) + _fake(_sigmoid(b)),
         "the sigmoid is applied twice: probabilities are handed to a loss that expects logits",
     ),
-    "double_sigmoid_swapped": LossMistake(
+    "double_sigmoid~swapped": LossMistake(
         lambda a, b: _fake(_sigmoid(a)) + _real(_sigmoid(b)),
         "the sigmoid is applied twice, and the labels look swapped",
     ),
-    "mean_logit": LossMistake(
+    "mean_inside": LossMistake(
         lambda a, b: float(_softplus(-np.mean(a)) + _softplus(np.mean(b))),
         "the logits are averaged over the batch before the cross-entropy; the mean belongs outside",
     ),
     "label_smoothing": LossMistake(
         lambda a, b: 0.9 * _real(a) + 0.1 * _fake(a) + _fake(b), "the real labels are smoothed to 0.9; the label 1 is asked"
     ),
-    "label_smoothing_both": LossMistake(
+    "label_smoothing~both": LossMistake(
         lambda a, b: 0.9 * _real(a) + 0.1 * _fake(a) + 0.9 * _fake(b) + 0.1 * _real(b),
         "the labels are smoothed to 0.9 and 0.1; 1 and 0 are asked",
     ),
     "half_labels": LossMistake(
         lambda a, b: (_real(a) + _fake(a) + _real(b) + _fake(b)) / 2, "all images are labelled ½; real and generated differ"
     ),
+    **{
+        f"unequal_weights~{name}": LossMistake(
+            lambda a, b, u=u, v=v: u * _real(a) + v * _fake(b), "its two terms do not have the same weight"
+        )
+        for name, u, v in (("half_fake", 1, 0.5), ("half_real", 0.5, 1), ("quarter_fake", 1, 0.25), ("tenth_fake", 1, 0.1), ("quarter_real", 0.25, 1), ("tenth_real", 0.1, 1))
+    },
+    "wrong_logits": LossMistake(
+        lambda a, b: _real(a) + _fake(b - a), "logits of real images are subtracted from those of generated ones (relativistic)"
+    ),
+    "wrong_logits~both": LossMistake(
+        lambda a, b: _real(a - b) + _fake(b - a), "differences of logits enter (relativistic); each image has its own logit"
+    ),
+    "wrong_logits~mean": LossMistake(
+        lambda a, b: _real(a - np.mean(b)) + _fake(b - np.mean(a)), "logits are compared with the other side's mean (relativistic)"
+    ),
+    "uses_one_sample": LossMistake(lambda a, b: _real(a[:1]) + _fake(b), "only the first real image counts"),
+    "uses_one_sample~fake": LossMistake(lambda a, b: _real(a) + _fake(b[:1]), "only the first generated image counts"),
+    "uses_one_sample~both": LossMistake(lambda a, b: _real(a[:1]) + _fake(b[:1]), "only the first image of each kind counts"),
+    "mean_inside~probability": LossMistake(
+        lambda a, b: float(-np.log(np.mean(_sigmoid(a))) - np.log(np.mean(_sigmoid(-b)))),
+        "the mean is taken before the logarithm; it belongs outside",
+    ),
     "least_squares": LossMistake(
         lambda a, b: _mean((a - 1) ** 2) + _mean(b**2), "squared errors are used (least-squares GAN), not cross-entropy"
     ),
-    "least_squares_of_probabilities": LossMistake(
+    "least_squares~probabilities": LossMistake(
         lambda a, b: _mean((_sigmoid(a) - 1) ** 2) + _mean(_sigmoid(b) ** 2),
         "squared errors of probabilities are used, not cross-entropy",
     ),
     "wasserstein": LossMistake(lambda a, b: _mean(b) - _mean(a), "differences of logits are used (Wasserstein), not cross-entropy"),
-    "wasserstein_of_probabilities": LossMistake(
+    "wasserstein~probabilities": LossMistake(
         lambda a, b: _mean(_sigmoid(b)) - _mean(_sigmoid(a)), "the logarithm is missing: probabilities are averaged"
     ),
     "hinge": LossMistake(
@@ -104,34 +126,38 @@ GENERATOR: Mapping[str, LossMistake] = {
         lambda a, b: -_fake(b),
         "it is the minimax objective of the discriminator's second term, which this course does not accept",
     ),
-    "fake_labels": LossMistake(
+    "labels_swapped": LossMistake(
         lambda a, b: _fake(b), "generated images are labelled 0: minimising it makes the generator easier to unmask"
     ),
-    "sign": LossMistake(lambda a, b: -_real(b), "the sign is wrong: minimising it makes the generator easier to unmask"),
+    "maximised": LossMistake(lambda a, b: -_real(b), "the sign is wrong: minimising it makes the generator easier to unmask"),
     "double_sigmoid": LossMistake(
         lambda a, b: _real(_sigmoid(b)),
         "the sigmoid is applied twice: probabilities are handed to a loss that expects logits",
     ),
-    "double_sigmoid_fake_labels": LossMistake(
+    "double_sigmoid~labels": LossMistake(
         lambda a, b: _fake(_sigmoid(b)), "the sigmoid is applied twice, and generated images are labelled 0"
     ),
-    "both_labels": LossMistake(
+    "extra_term": LossMistake(
         lambda a, b: _real(b) + _fake(b), "generated images are labelled 1 and 0 at once; the generator has one term only"
     ),
-    "mean_logit": LossMistake(
+    "mean_inside": LossMistake(
         lambda a, b: float(_softplus(-np.mean(b))),
         "the logits are averaged over the batch before the cross-entropy; the mean belongs outside",
+    ),
+    "uses_one_sample": LossMistake(lambda a, b: _real(b[:1]), "only the first generated image counts"),
+    "mean_inside~probability": LossMistake(
+        lambda a, b: float(-np.log(np.mean(_sigmoid(b)))), "the mean is taken before the logarithm; it belongs outside"
     ),
     "label_smoothing": LossMistake(
         lambda a, b: 0.9 * _real(b) + 0.1 * _fake(b), "the label is smoothed to 0.9; the label 1 is asked"
     ),
-    "half_labels": LossMistake(lambda a, b: (_real(b) + _fake(b)) / 2, "generated images are labelled ½"),
+    "wrong_label": LossMistake(lambda a, b: (_real(b) + _fake(b)) / 2, "generated images are labelled ½"),
     "least_squares": LossMistake(lambda a, b: _mean((b - 1) ** 2), "squared errors are used (least-squares GAN), not cross-entropy"),
-    "least_squares_of_probabilities": LossMistake(
+    "least_squares~probabilities": LossMistake(
         lambda a, b: _mean((_sigmoid(b) - 1) ** 2), "squared errors of probabilities are used, not cross-entropy"
     ),
     "wasserstein": LossMistake(lambda a, b: -_mean(b), "the mean logit is used (Wasserstein), not cross-entropy"),
-    "wasserstein_of_probabilities": LossMistake(
+    "wasserstein~probabilities": LossMistake(
         lambda a, b: -_mean(_sigmoid(b)), "the logarithm is missing: probabilities are averaged"
     ),
 }  # fmt: skip

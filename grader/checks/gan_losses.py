@@ -14,8 +14,8 @@ from grader.checks.registry import Bench, Record, Settings, StudentFailure, chec
 from grader.model import Array, Evidence, Finding, Json, Lost, Note
 
 BATCHES = (6, 9, 13, 1)
-LARGE = 30.0
-"""Standard deviation of the logits at which log(sigmoid) is no longer finite or exact in float32."""
+LARGE, LARGEST = 70.0, 110.0
+"""Standard deviation of the logits, and the size that some of them have: log(sigmoid) is not finite there in float32."""
 SCALES = {"d": (1.0, 0.5), "g": (1.0,)}
 """L_D may be the sum of its two terms or their mean."""
 SCALE_SHARE = Fraction(1, 2)
@@ -79,10 +79,19 @@ def _draw(rng: np.random.Generator, which: str, n: int) -> Plant:
     return plant
 
 
+def _draw_large(rng: np.random.Generator) -> Plant:
+    """A plant with logits beyond ±110, whose sigmoid is exactly 0 or 1 in float32, on both sides."""
+    for _ in range(10 * compare.REDRAWS):
+        plant = draw_plant(rng, 13, LARGE)
+        if all(values.min() < -LARGEST and values.max() > LARGEST for values in logits(plant)):
+            break
+    return plant
+
+
 def _measure(bench: Bench, record: Record, which: str) -> None:
     draws = [
         *(_one(bench, which, _draw(bench.rng, which, n), "moderate") for n in BATCHES),
-        _one(bench, which, draw_plant(bench.rng, 9, LARGE), "large"),
+        _one(bench, which, _draw_large(bench.rng), "large"),
     ]
     failures = [d.pop("fault") for d in draws if "fault" in d]
     if len(failures) == len(draws):
@@ -103,6 +112,7 @@ def _one(bench: Bench, which: str, plant: Plant, size: str) -> dict[str, Any]:
     right = _right(which, plant)
     value = reply["value"]
     scalar = float(value.reshape(())) if isinstance(value, np.ndarray) and value.size == 1 else None
+    first = any(z.shape[0] == 1 and np.allclose(z, plant["z"][:1], atol=1e-6) for z in reply["z"])
     used = [z for z in reply["z"] if z.shape != plant["z"].shape or not np.allclose(z, plant["z"], atol=1e-6)]
     return {
         **facts,
@@ -116,6 +126,9 @@ def _one(bench: Bench, which: str, plant: Plant, size: str) -> dict[str, Any]:
         "gradient": _gradient_facts(reply["disc" if which == "d" else "gen"], right),
         "generator_called": bool(reply["z"]),
         "other_z": bool(used),
+        "first_z": first,
+        "rows": sum(reply["rows"]),
+        "python_kind": reply["kind"],
     }
 
 
@@ -134,7 +147,7 @@ def _right(which: str, plant: Plant) -> dict[str, Any]:
     inputs = [weight, bias] if which == "d" else [matrix]
     if which == "d":
         value = reference.discriminator_loss(real, fake)
-        others = {"only_real": reference.generator_loss(real), "only_fake": reference.minimax_generator_loss(fake) * -1}
+        others = {"real": reference.generator_loss(real), "fake": reference.minimax_generator_loss(fake) * -1}
     else:
         value = reference.generator_loss(fake)
         others = {MINIMAX: reference.minimax_generator_loss(fake)}
@@ -170,11 +183,12 @@ def _judge(seen: Evidence, settings: Settings) -> Iterator[Finding]:
         return
     which, draws = seen.facts["which"], seen.facts["draws"]
     subject = "_get_loss_d" if which == "d" else "_get_loss_g"
-    unusable = _unusable(subject, draws)
+    moderate = [d for d in draws if d["size"] == "moderate"]
+    valued = all(d["failure"] is None and d["value"] is not None for d in moderate)
+    unusable = _unusable(subject, draws, _explain(which, moderate, settings)[0] if valued else "")
     if unusable is not None:
         yield unusable
         return
-    moderate = [d for d in draws if d["size"] == "moderate"]
     name, scale = _explain(which, moderate, settings)
     if name == MINIMAX and settings.policy("minimax_generator_loss") == "accept":
         yield Note(
@@ -191,30 +205,39 @@ def _judge(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     if not settings.within("gan.loss_large", error):
         seen_value = "not finite" if large["value"] is None else f"off by {compare.percent(error or 0.0)}"
         yield Lost(
-            "unstable",
-            f"{subject} is right for moderate logits, but {seen_value} for logits of ±{LARGE:.0f} or more: the sigmoid "
+            "infinite_loss",
+            f"{subject} is right for moderate logits, but {seen_value} for logits of ±{LARGEST:.0f}: the sigmoid "
             "and the logarithm are taken one after the other. The handout asks for binary cross-entropy with logits.",
             fraction=UNSTABLE_SHARE,
         )
 
 
-def _unusable(subject: str, draws: Sequence[Mapping[str, Any]]) -> Lost | None:
+def _unusable(subject: str, draws: Sequence[Mapping[str, Any]], named: str) -> Lost | None:
+    """What makes the values meaningless; `named`: the known mistake that they nevertheless fit."""
     for draw in draws:
         if draw["failure"] is not None:
             return Lost(draw["kind"], f"{subject} fails for a batch of {draw['n']}: {draw['failure']}.")
+        if draw["python_kind"] == "NoneType":
+            return Lost("not_implemented", f"{subject} returns nothing: is it unfinished, or is the return missing?")
         if not draw["generator_called"]:
-            return Lost("generator_unused", f"{subject} never calls the generator self.gen on z.")
+            name = "ignores_generator" if "fake_term_missing" not in named else "fake_term_missing"
+            return Lost(name, f"{subject} never calls the generator self.gen on z.")
+        if not draw["rows"]:
+            return Lost("ignores_discriminator", f"{subject} never calls the discriminator self.disc.")
+        if draw["first_z"] and draw["n"] > 1:
+            return Lost("uses_one_sample", f"{subject} generates from the first latent only; the whole batch z counts.")
         if draw["other_z"]:
-            return Lost("own_noise", f"{subject} calls the generator on other latents than the z that it is given.")
+            return Lost("ignores_z", f"{subject} calls the generator on other latents than the z that it is given.")
         if draw["shape"] is None:
-            return Lost("not_a_tensor", f"{subject} does not return a tensor (is the return statement missing?).")
+            kind = draw["python_kind"]
+            return Lost("not_a_tensor", f"{subject} returns a value of type {kind}; a scalar tensor is asked.")
         if draw["value"] is None and draw["shape"] not in ([], [1]):
             shape = tuple(draw["shape"])
             return Lost("not_a_scalar", f"{subject} returns a tensor of shape {shape}; a scalar is asked.")
         if draw["value"] is None and draw["size"] == "moderate":
             return Lost("not_finite", f"{subject} is not finite for moderate logits.")
         if not draw["is_tensor"]:
-            return Lost("loss_is_a_number", f"{subject} returns a Python number: nothing can be trained with it.")
+            return Lost("not_a_tensor", f"{subject} returns a Python number: nothing can be trained with it.")
     return None
 
 
@@ -231,8 +254,8 @@ def _explain(which: str, draws: Sequence[Mapping[str, Any]], settings: Settings)
     for scale in SCALES[which]:
         if fits(right, scale):
             return "right", scale
-    for name in draws[0]["variants"]:
-        for scale in (1.0, 0.5):
+    for scale in (1.0, 0.5):
+        for name in draws[0]["variants"]:
             if fits([d["variants"][name] for d in draws], scale):
                 return name, scale
     ratio = draws[0]["value"] / right[0]
@@ -240,7 +263,7 @@ def _explain(which: str, draws: Sequence[Mapping[str, Any]], settings: Settings)
         return "scale", ratio
     per_row = ratio / draws[0]["n"]
     if per_row > 0 and fits([r * d["n"] for r, d in zip(right, draws, strict=True)], per_row):
-        return "sum_reduction", per_row
+        return "summed_over_batch", per_row
     return "unnamed", 1.0
 
 
@@ -250,9 +273,9 @@ def _lost(subject: str, which: str, name: str, draws: Sequence[Mapping[str, Any]
         ratio = draws[0]["value"] / draws[0]["right"]
         sentence = f"{subject} is {ratio:.3g} times the loss that the handout asks for."
         return Lost("scale", sentence, fraction=SCALE_SHARE)
-    if name == "sum_reduction":
+    if name == "summed_over_batch":
         return Lost(
-            "sum_reduction",
+            "summed_over_batch",
             f"{subject} grows with the batch size: it is summed over the batch, a mean is asked.",
             fraction=SCALE_SHARE,
         )
@@ -262,7 +285,7 @@ def _lost(subject: str, which: str, name: str, draws: Sequence[Mapping[str, Any]
             f"{subject} is not the binary cross-entropy of the logits: under networks with known logits, for "
             f"{len(draws)} batches, its value differs, and by no constant factor.",
         )
-    return Lost(name, f"{subject}: {catalogue[name].sentence}.")
+    return Lost(name.split("~")[0], f"{subject}: {catalogue[name].sentence}.")
 
 
 def _judge_gradient(
@@ -284,13 +307,13 @@ def _judge_gradient(
 
     if fits(name):
         return
-    parts = {"only_real": "generated", "only_fake": "real"} if which == "d" else {}
+    parts = {"real": "generated", "fake": "real"} if which == "d" else {}
     for key, missing in parts.items():
         if fits(key):
             yield Lost(
-                f"no_gradient_from_{missing}_images",
-                f"{subject} has the right value, but its gradient for {network} comes from the {missing} images not at "
-                "all: their part is detached, or computed under no_grad.",
+                "no_gradient_of_a_term",
+                f"{subject} has the right value, but no gradient of the term with the {missing} images reaches "
+                f"{network}: it is detached, or computed under no_grad.",
             )
             return
     yield Lost("gradient", f"{subject} has the right value, but its gradient for {network} is that of another function.")

@@ -102,12 +102,20 @@ def dnet_output(weights: Sequence[Tensor], x: Tensor, options: Options) -> Tenso
     mode = options.get("padding", "zeros")
     if "input" in options:
         x = 2 * x - 1 if options["input"] == "rescaled" else (x - 0.5)
-    x = _stage(_convolve(x, w1, b1, 1, mode), act[0], pools[0], options)
-    x = _stage(_convolve(x, w2, b2, 1, mode), act[1], pools[1], options)
+    x = _convolve(x, w1, b1, 1, mode)
+    x = _stage(_instance_norm(x) if "norm1" in options else x, act[0], pools[0], options)
+    x = _convolve(x, w2, b2, 1, mode)
+    x = _stage(_instance_norm(x) if "norm2" in options else x, act[1], pools[1], options)
     x = _activation(act[2], _convolve(x, w3, b3, 0, mode))
     x = x.permute(0, 2, 3, 1).flatten(1) if options.get("flatten") == "channels_last" else x.flatten(1)
     x = x @ w4.T + (0 if options.get("last_bias") == "none" else b4)
     return _finish(options.get("end", "none"), x)
+
+
+def _instance_norm(x: Tensor) -> Tensor:
+    import torch.nn.functional as F
+
+    return F.instance_norm(x)
 
 
 def _stage(x: Tensor, act: str, pool: str, options: Options) -> Tensor:
@@ -200,6 +208,8 @@ DNET: tuple[Deviation, ...] = (
         Deviation(f"{mode}_padding", {"padding": mode}, f"the convolutions pad with the mode {mode!r}; zero padding is asked")
         for mode in ("reflect", "replicate", "circular")
     ),
+    Deviation("instance_norm", {"norm1": "yes"}, "the features are normalised for each image after the first convolution"),
+    Deviation("instance_norm~2", {"norm1": "yes", "norm2": "yes"}, "the features are normalised for each image"),
     Deviation("flatten_order", {"flatten": "channels_last"}, "the features are flattened in another order (channels last)"),
     Deviation("relu_at_the_end", {"end": "relu"}, "a ReLU acts on the output; a logit can be negative"),
     Deviation("leaky_relu_at_the_end", {"end": "leaky"}, "a LeakyReLU acts on the output; the table ends with the linear layer"),

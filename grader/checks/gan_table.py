@@ -21,6 +21,12 @@ def match_by_shape(found: Sequence[Shape], table: Sequence[Shape]) -> list[int] 
     return [free[tuple(shape)].pop(0) for shape in found]
 
 
+def norm_name(owner: str) -> str:
+    """How a mistake is called that consists of an extra layer of this class: 'batch_norm', 'dropout', …"""
+    kinds = {"Batch": "batch_norm", "Instance": "instance_norm", "Layer": "layer_norm", "Group": "group_norm"}
+    return next((name for start, name in kinds.items() if owner.startswith(start)), "extra_component")
+
+
 def judge_table(facts: Mapping[str, Any]) -> Lost | None:
     """What is wrong with the layers as such; None where they are the table's."""
     which, table, layout = facts["which"], facts["table"], facts["layout"]
@@ -44,7 +50,7 @@ def judge_table(facts: Mapping[str, Any]) -> Lost | None:
     norms = sorted({b["owner"] for b in layout["buffers"] if "Norm" in b["owner"]})
     if match_by_shape(shapes, table) is not None:
         if norms:
-            return Lost("extra_component", f"{which} holds {' and '.join(norms)}, which the table of layers does not have.")
+            return Lost(norm_name(norms[0]), f"{which} holds {' and '.join(norms)}, which the table of layers does not have.")
         return None
     return _wrong_shapes(which, rows, table)
 
@@ -58,20 +64,20 @@ def _shared(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _wrong_shapes(which: str, rows: Sequence[Mapping[str, Any]], table: Sequence[Shape]) -> Lost:
     shapes = [row["shape"] for row in rows]
-    extra = [r for r in rows if r["owner"] not in ("Conv2d", "Linear", which) and len(r["shape"]) < 2]
+    extra = [r for r in rows if "Norm" in r["owner"] or r["owner"] == "PReLU"]
     if extra:
         owners = " and ".join(dict.fromkeys(r["owner"] for r in extra))
-        return Lost("extra_component", f"{which} holds {owners} with parameters, which the table of layers does not have.")
+        return Lost(norm_name(extra[0]["owner"]), f"{which} holds {owners} with parameters, which the table of layers does not have.")
     if any("Transpose" in r["owner"] for r in rows):
         return Lost(
-            "transposed_convolution", f"{which} uses transposed convolutions; the table has upsampling and convolutions."
+            "layer_shapes", f"{which} uses transposed convolutions; the table has upsampling and convolutions."
         )
     weights = [s for s in shapes if len(s) > 1]
     asked = [s for s in table if len(s) > 1]
     if weights == asked and len(shapes) < len(table):
         return Lost("no_bias", f"{which}: {len(table) - len(shapes)} of the layers have no bias (bias=False?).")
     if len(weights) != len(asked):
-        mistake = "too_many_layers" if len(weights) > len(asked) else "too_few_layers"
+        mistake = "extra_layer" if len(weights) > len(asked) else "missing_layer"
         kinds = _describe(weights)
         return Lost(
             mistake,
@@ -83,21 +89,22 @@ def _wrong_shapes(which: str, rows: Sequence[Mapping[str, Any]], table: Sequence
     index, found, want = wrong[0]
     mistake, reason = _difference(found, want)
     return Lost(
-        mistake, f"{which}, layer {index + 1} with weights is {_layer(found)}; the table has {_layer(want)}{reason}."
+        mistake, f"{which}, layer {index + 1} with weights is {_layer(found)}; the table has {_layer(want)}{reason}"
+        + ("" if reason.endswith("?") else ".")
     )
 
 
 def _difference(found: Shape, want: Shape) -> tuple[str, str]:
     """Name of the mistake in one layer's weights, and a clause on its likely cause."""
     if len(found) != len(want):
-        return "layer_kind", ""
+        return "layer_shapes", ""
     if len(found) == 4 and list(found[2:]) != list(want[2:]):
-        return "kernel_size", ""
+        return "layer_shapes", ""
     if len(found) == 2 and found[0] == want[0]:
         if want[1] == 200:
-            return "flattened_size", ": the padding of a convolution or a pooling before it differs from the table"
-        return "zdim", ": is zdim fixed in the class?"
-    return "layer_size", ""
+            return "layer_shapes", ": the padding of a convolution or a pooling before it differs from the table"
+        return "hard_coded_zdim", ": is zdim fixed in the class?"
+    return "layer_shapes", ""
 
 
 def _describe(weights: Sequence[Shape]) -> str:
