@@ -48,7 +48,7 @@ def grade_task(version: str, setup: bytes, job: bytes) -> bytes:
 @atexit.register
 def _close_all() -> None:
     for process in _all:
-        process.close()
+        process.stop()
 
 
 class DaskExecutor:
@@ -69,7 +69,7 @@ class DaskExecutor:
         """See Executor. A lost worker's jobs are begun anew elsewhere; an answer is taken once."""
         source = iter(jobs)
         waiting: dict[str, tuple[Job, int]] = {}
-        completed = self._distributed.as_completed(raise_errors=False)
+        completed = self._distributed.as_completed(loop=self._client.loop, raise_errors=False)
         try:
             while True:
                 for job in self._take(source, len(waiting)):

@@ -65,8 +65,8 @@ def persist(process: GradingProcess, job: Job, listener: Listener = lambda _: No
 class LocalExecutor:
     """`jobs` grading processes on this machine, each warm for the whole run."""
 
-    def __init__(self, setup: Setup, jobs: int) -> None:
-        self._processes = [GradingProcess(setup) for _ in range(jobs)]
+    def __init__(self, setup: Setup, jobs: int, start: Callable[[Setup], GradingProcess] = GradingProcess) -> None:
+        self._processes = [start(setup) for _ in range(jobs)]
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Finished | Failed]:
         """See Executor. Raises GraderError when no grading process can be started."""
@@ -108,7 +108,7 @@ class LocalExecutor:
                     yield answer
         finally:
             stopped.set()
-            for process in self._processes:
-                process.close()
-            for thread in threads:
-                thread.join(timeout=5)
+            while alive := [thread for thread in threads if thread.is_alive()]:
+                for process in self._processes:
+                    process.stop()
+                alive[0].join(timeout=POLL_S)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +27,7 @@ GRACE_S = 60.0
 POLL_S = 0.5
 MOST_RESIDENT_BYTES = 2 << 30
 """A grading process that holds more is replaced by a fresh one after its job."""
+COMMAND = (sys.executable, "-m", "grader.cohort.worker")
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -42,25 +43,26 @@ class ProcessEnded(Exception):
 class GradingProcess:
     """One grading process; it starts on the first job and after each end."""
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+    def __init__(self, setup: Setup, *, command: Sequence[str] = COMMAND, grace_s: float = GRACE_S) -> None:
+        self._setup, self._command, self._grace_s = setup, tuple(command), grace_s
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
-        self.starts = 0
+        self._stopped = False
 
     def start(self) -> None:
         """Executes the process and sends it the rubric; returns before it is warm."""
+        if self._stopped:
+            raise ProcessEnded("the run was stopped", "")
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "grader.cohort.worker"],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, **threads, "PYTHONPATH": str(ROOT)},
             start_new_session=True,
         )
-        self.starts += 1
         self._send(self._setup)
 
     def grade(self, job: Job, begun: Callable[[Begun], None] = lambda _: None) -> Finished | Failed:
@@ -71,7 +73,7 @@ class GradingProcess:
             self._wait_warm()
         number = ""
         self._send(job)
-        deadline = time.monotonic() + job.deadline_s + GRACE_S
+        deadline = time.monotonic() + job.deadline_s + self._grace_s
         while True:
             answer = self._receive(deadline, number)
             if isinstance(answer, Begun):
@@ -81,6 +83,14 @@ class GradingProcess:
                 if isinstance(answer, Finished) and answer.resident_bytes > MOST_RESIDENT_BYTES:
                     self.close()
                 return answer
+
+    def stop(self) -> None:
+        """Kills the process for good; from any thread. Who uses it finds that it ended, and closes it."""
+        self._stopped = True
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Ends the process with everything under it."""
