@@ -12,7 +12,7 @@ MAX_DEPTH = 48
 MAX_TREE_DEPTH = 150
 """Levels of one tree: a long quotient a/b/c/… nests without brackets."""
 
-MAX_NODES = 4_000
+MAX_NODES = 1_500
 """Nodes of one tree, definitions included."""
 
 MAX_DIGITS = 30
