@@ -97,8 +97,6 @@ class ZygoteClient:
                 self._process, self._control, self._ready = process, ours, None
             threading.Thread(target=self._collect_errors, args=(process,), daemon=True).start()
             threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
-            with contextlib.suppress(StudentProcessError):
-                self._send(wire.Order("data", 0, self._data_files))
 
     def close(self) -> None:
         """End the zygote with everything under it; returns when all of it is gone."""
@@ -236,6 +234,8 @@ class ZygoteClient:
                 return
             body = event.body
             if event.op == "ready":
+                with contextlib.suppress(StudentProcessError):  # only now is there someone who reads
+                    self._send(wire.Order("data", 0, self._data_files))
                 self._ready = dict(body)
             elif event.op == "ended" and event.key in self._active:
                 unit = 1 if sys.platform == "darwin" else 1024
