@@ -45,6 +45,10 @@ WRONG: Mapping[str, tuple[Law, str]] = {
 }
 
 
+MISTAKES = {"default_initialisation": "wrong_gain"}
+"""How a law is called where the biases are zero, so that the initialisation did reach the layer."""
+
+
 @check("gan.weight_init", module="hw5_gan", driver="gan")
 def weight_init(bench: Bench, record: Record) -> None:
     """After construction every layer of both networks has Kaiming-uniform weights and zero biases"""
@@ -91,7 +95,7 @@ def _weight(values: Array, shape: Sequence[int]) -> dict[str, Json]:
     flat = values.ravel().astype(np.float64)
     flat = np.sort(np.append(flat[:: len(flat) // MOST_WEIGHTS + 1], [flat.min(), flat.max()]))
     if not np.isfinite(flat).all():
-        return {"finite": False, "distances": {}, "bound_ratio": None}
+        return {"finite": False, "distances": {}, "uniform_distance": None, "bound_ratio": None}
     laws: dict[str, Law] = {**ACCEPTED, **ACCEPTED_LAST, **{n: law for n, (law, _) in WRONG.items()}}
     return {
         "finite": True,
@@ -99,6 +103,7 @@ def _weight(values: Array, shape: Sequence[int]) -> dict[str, Json]:
         "fan_in": fan_in,
         "constant": bool(flat[0] == flat[-1]),
         "bound_ratio": float(np.abs(flat).max() * np.sqrt(fan_in / 6)),
+        "uniform_distance": _distance(flat, ("uniform", max(float(np.abs(flat).max()), 1e-30) * (1 + 1 / len(flat)))),
         "distances": {name: _distance(flat, law(fan_in, fan_out)) for name, law in laws.items()},
     }
 
@@ -121,11 +126,13 @@ def _distance(ordered: Array, law: tuple[str, float]) -> float:
 
 @weight_init.judge
 def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
-    for which, network in seen.facts.get("networks", {}).items():
-        yield from _judge_network(which, network, settings)
+    networks = seen.facts.get("networks", {})
+    law = _common_law([n["constructed"] for n in networks.values() if "constructed" in n], settings)
+    for which, network in networks.items():
+        yield from _judge_network(which, network, law, settings)
 
 
-def _judge_network(which: str, network: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
+def _judge_network(which: str, network: Mapping[str, Any], law: str | None, settings: Settings) -> Iterator[Finding]:
     half = Fraction(1, 2)
     if "failure" in network:
         text = f"{which} cannot be built, so its initial weights cannot be seen: {network['failure']}"
@@ -135,13 +142,13 @@ def _judge_network(which: str, network: Mapping[str, Any], settings: Settings) -
         else:
             yield Lost(network["kind"], f"{text}{where}.", fraction=half)
         return
-    lost = _judge_layers(which, network["constructed"], settings)
+    lost = _judge_layers(which, network["constructed"], law, settings)
     if lost is None:
         if _last_has_gain_1(network["constructed"], settings):
             yield Note(f"{which}: the last layer is drawn with gain 1, as for a layer without ReLU; accepted.")
         return
     explicit = network["explicit"]
-    if explicit and _judge_layers(which, explicit, settings) is None:
+    if explicit and _judge_layers(which, explicit, None, settings) is None:
         yield Lost(
             "not_called",
             f"{which}: _weight_init is right when it is called, but the constructor does not call it: a new {which} "
@@ -152,7 +159,9 @@ def _judge_network(which: str, network: Mapping[str, Any], settings: Settings) -
     yield Lost(*lost, fraction=half)
 
 
-def _judge_layers(which: str, rows: Sequence[Mapping[str, Any]], settings: Settings) -> tuple[str, str] | None:
+def _judge_layers(
+    which: str, rows: Sequence[Mapping[str, Any]], law: str | None, settings: Settings
+) -> tuple[str, str] | None:
     """The mistake and its sentence, or None where every layer is as asked."""
     weights = [row for row in rows if row["weight"]]
     if not weights:
@@ -165,6 +174,8 @@ def _judge_layers(which: str, rows: Sequence[Mapping[str, Any]], settings: Setti
     untouched = [row for row in bad if _law_of(row, settings) == "default_initialisation"]
     if untouched and biased:
         names = ", ".join(row["name"] for row in untouched[:4])
+        if len(untouched) == len(weights) and not any("." in row["name"].removesuffix(".weight") for row in weights):
+            return "not_called", f"{which}: the weights and biases are still PyTorch's defaults: _weight_init changes nothing."
         if len(untouched) == len(weights):
             return "skipped_layers", (
                 f"{which}: the weights and biases of every layer are still PyTorch's defaults: _weight_init reaches none "
@@ -172,9 +183,21 @@ def _judge_layers(which: str, rows: Sequence[Mapping[str, Any]], settings: Setti
             )
         return "skipped_layers", f"{which}: {names} and its bias are still PyTorch's defaults; the other layers are not."
     if bad:
-        return _name_law(which, bad, weights, settings)
+        return _name_law(which, bad, weights, law, settings)
     names = ", ".join(row["name"] for row in biased[:4])
     return "biases_not_zero", f"{which}: the weights are right, but {names} is not zero after construction."
+
+
+def _common_law(networks: Sequence[Sequence[Mapping[str, Any]]], settings: Settings) -> str | None:
+    """The wrong law that explains every wrong weight of both networks, where a single layer would leave a choice."""
+    weights = [[row for row in rows if row["weight"]] for rows in networks]
+    bad = [row for rows in weights for row in rows if not _weight_is_right(row, settings, row is rows[-1])]
+    laws = (
+        law
+        for law in WRONG
+        if all(row["finite"] and settings.within("gan.init_distance", row["distances"][law]) for row in bad)
+    )
+    return next(laws, None) if bad else None
 
 
 def _weight_is_right(row: Mapping[str, Any], settings: Settings, last: bool) -> bool:
@@ -201,7 +224,11 @@ def _law_of(row: Mapping[str, Any], settings: Settings) -> str | None:
 
 
 def _name_law(
-    which: str, bad: Sequence[Mapping[str, Any]], weights: Sequence[Mapping[str, Any]], settings: Settings
+    which: str,
+    bad: Sequence[Mapping[str, Any]],
+    weights: Sequence[Mapping[str, Any]],
+    common: str | None,
+    settings: Settings,
 ) -> tuple[str, str]:
     some = "every layer" if len(bad) == len(weights) else ", ".join(row["name"] for row in bad[:4])
     laws = {_law_of(row, settings) for row in bad}
@@ -209,9 +236,12 @@ def _name_law(
         return "constant_weights", f"{which}: all weights of {some} are equal: the units of a layer cannot become different."
     if laws == {"not_finite"}:
         return "not_finite", f"{which}: the initial weights of {some} are not finite."
-    for law, (_, sentence) in WRONG.items():
+    for law in [common, *WRONG] if common else WRONG:
         if all(row["finite"] and settings.within("gan.init_distance", row["distances"][law]) for row in bad):
-            return law.split("~")[0], f"{which}: the initial weights of {some} {sentence}; Kaiming-uniform is asked."
+            sentence = f"{which}: the initial weights of {some} {WRONG[law][1]}; Kaiming-uniform is asked."
+            return MISTAKES.get(law, law.split("~")[0]), sentence
+    if all(row["finite"] and settings.within("gan.init_distance", row["uniform_distance"]) for row in bad):
+        return "wrong_gain", f"{which}: the initial weights of {some} are uniform, but with another bound than Kaiming's."
     too_large = [row for row in bad if not settings.within("gan.init_bound", row["bound_ratio"])]
     seen = "lie outside the Kaiming-uniform bound" if too_large else "do not have the Kaiming-uniform distribution"
     return "unnamed", f"{which}: the initial weights of {some} {seen}."

@@ -10,6 +10,7 @@ import numpy as np
 
 from grader.checks import compare
 from grader.checks.gan_loss_mistakes import DISCRIMINATOR, GENERATOR, MINIMAX, variant_values
+from grader.checks.gan_steps import steps_errors
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
 from grader.model import Array, Evidence, Finding, Json, Lost, Note
 
@@ -96,7 +97,7 @@ def _measure(bench: Bench, record: Record, which: str) -> None:
     failures = [d.pop("fault") for d in draws if "fault" in d]
     if len(failures) == len(draws):
         raise failures[0]
-    record(which=which, draws=draws)
+    record(which=which, draws=draws, steps=steps_errors(bench, which, draw_plant(bench.rng, 4, 1.5)))
 
 
 def _one(bench: Bench, which: str, plant: Plant, size: str) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _one(bench: Bench, which: str, plant: Plant, size: str) -> dict[str, Any]:
         "is_tensor": reply["is_tensor"],
         "differentiable": reply["differentiable"],
         "right": right["value"],
-        "variants": variant_values(which, a, b),
+        "variants": {**variant_values(which, a, b), **(_changed_inputs(plant, b) if which == "d" else {})},
         "gradient": _gradient_facts(reply["disc" if which == "d" else "gen"], right),
         "generator_called": bool(reply["z"]),
         "other_z": bool(used),
@@ -130,6 +131,15 @@ def _one(bench: Bench, which: str, plant: Plant, size: str) -> dict[str, Any]:
         "rows": sum(reply["rows"]),
         "python_kind": reply["kind"],
     }
+
+
+def _changed_inputs(plant: Plant, b: Array) -> dict[str, float]:
+    """The discriminator's loss where it sees the real images inverted or rescaled to [−1, 1]."""
+    images, weight = plant["batch"].reshape(len(plant["batch"]), -1).astype(np.float64), plant["disc"]["weight"]
+    bias = float(plant["disc"]["bias"][0])
+    changed = {"wrong_input~inverted": 1 - images, "wrong_input~rescaled": 2 * images - 1}
+    right = DISCRIMINATOR["real_term_missing"].value
+    return {name: right(b, -(x @ weight + bias)) + right(b, b) for name, x in changed.items()}
 
 
 def _right(which: str, plant: Plant) -> dict[str, Any]:
@@ -198,7 +208,16 @@ def _judge(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     elif name != "right":
         yield _lost(subject, which, name, moderate)
         return
-    yield from _judge_gradient(subject, which, name, scale, moderate, settings)
+    wrong_gradient = list(_judge_gradient(subject, which, name, scale, moderate, settings))
+    yield from wrong_gradient
+    steps = seen.facts["steps"]
+    if not wrong_gradient and (steps["failure"] or not settings.within("gan.steps", steps[name][str(scale)])):
+        told = f": {steps['failure']}" if steps["failure"] else ""
+        yield Lost(
+            "steps",
+            f"{subject} is right when it is called once, but a few optimizer steps with it go elsewhere than they should"
+            f"{told}. Does it keep something from one call to the next?",
+        )
     large = next(d for d in draws if d["size"] == "large")
     wanted = scale * (large["right"] if name == "right" else large["variants"][name])
     error = None if large["value"] is None else abs(large["value"] - wanted) / abs(wanted)
@@ -285,6 +304,9 @@ def _lost(subject: str, which: str, name: str, draws: Sequence[Mapping[str, Any]
             f"{subject} is not the binary cross-entropy of the logits: under networks with known logits, for "
             f"{len(draws)} batches, its value differs, and by no constant factor.",
         )
+    if name.startswith("wrong_input"):
+        how = "inverted (1 − x)" if name.endswith("inverted") else "rescaled to [−1, 1]"
+        return Lost("wrong_input", f"{subject}: the discriminator sees the real images {how}; it takes them as they are.")
     return Lost(name.split("~")[0], f"{subject}: {catalogue[name].sentence}.")
 
 

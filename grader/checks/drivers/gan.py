@@ -213,21 +213,20 @@ def planted_loss(student, which, disc, gen, batch, z, seed=0):
     }
 
 
-def steps_trajectory(student, disc, gen, batches, zs, lr):
-    """Alternating SGD steps of the student's two losses under planted linear networks: the weights after every step."""
+def steps_trajectory(student, which, disc, gen, batches, zs, lr):
+    """Gradient steps of the student's loss ('d' or 'g') of one GAN under planted networks: the trained weights after each.
+
+    batches: images (N, 1, 28, 28) and zs: latents (N, zdim), one of each for every step.
+    """
     d, g = PlantedDiscriminator(disc["weight"], disc["bias"]), PlantedGenerator(gen["matrix"])
     gan, _ = _gan(student, d, g, int(zs[0].shape[1]))
-    optim_d, optim_g = torch.optim.SGD(d.parameters(), lr=lr), torch.optim.SGD(g.parameters(), lr=lr)
+    optimizer = torch.optim.SGD((d if which == "d" else g).parameters(), lr=lr)
     states = []
     for batch, z in zip(batches, zs, strict=True):
         n = int(z.shape[0])
-        optim_d.zero_grad()
-        gan._get_loss_d(n, batch.clone(), z.clone()).backward()
-        optim_d.step()
-        optim_g.zero_grad()
-        gan._get_loss_g(n, z.clone()).backward()
-        optim_g.step()
-        states.append(
-            {"weight": d.weight.detach().clone(), "bias": d.bias.detach().clone(), "matrix": g.matrix.detach().clone()}
-        )
+        optimizer.zero_grad()
+        loss = gan._get_loss_d(n, batch.clone(), z.clone()) if which == "d" else gan._get_loss_g(n, z.clone())
+        loss.backward()
+        optimizer.step()
+        states.append([p.detach().clone() for p in (d if which == "d" else g).parameters()])
     return states
