@@ -33,7 +33,7 @@ class StepModel(Model):
         dimensions = 1 if family == "diffusion" else 3
         super().__init__(family, seed, numbers, steps=T_STEPS, t=T_NOW, dimensions=dimensions)
 
-    def ones(self) -> Value:  # type: ignore[override]
+    def ones(self) -> Value:
         return self.n.mp.mpf(1) if self.family == "diffusion" else super().ones()
 
     def state(self, k: int) -> Real:

@@ -37,6 +37,9 @@ from grader.theory.typesetting import typeset
 MAX_RELATIONS: Final = 120
 """Relations of one derivation that are checked, about two milliseconds each; a careful one has thirty."""
 
+QUOTED: Final = 120
+"""Characters of a step that a message quotes."""
+
 _NOTATION: Final = frozenset({"sigma", "alpha", "alpha_bar", "beta_bar", "beta_tilde", "Sigma", "m", "c", "C", "Z"})
 _CONSTANTS: Final = frozenset({"const", "C", "c", "Z", "constant"})
 _ORDER: Final = frozenset({"≤", "≥", "<", ">"})
@@ -346,10 +349,13 @@ class _Checker:
         assert left.node is not None
         assert right.node is not None
         reading = f"{typeset(left.node)} {relation} {typeset(right.node)}"
+        place = f"“{_shortened(reading)}”{f' (line {line})' if line else ''} does not follow."
         if outcome.not_densities and outcome.truth != "unknown":
             mistake = "kl_second_argument" if _has_divergence(right.node) else None
             if mistake is not None and not _already(self.verdicts, mistake):
-                self.verdicts.append(StepVerdict(text, reading, "wrong", mistake, MESSAGES[mistake], None, line))
+                self.verdicts.append(
+                    StepVerdict(text, reading, "wrong", mistake, f"{place} {MESSAGES[mistake]}", None, line)
+                )
                 return
         if outcome.truth == "holds":
             self.verdicts.append(StepVerdict(text, reading, "follows", None, outcome.note, None, line))
@@ -360,8 +366,13 @@ class _Checker:
         mistake = name_of(self.bench, left.node, right.node, kind, outcome.pairs)
         example = _counterexample(self.bench, kind, outcome)
         named = f"{MESSAGES[mistake]} " if mistake else ""
-        message = f"This step does not follow. {named}{example.pop('sentence')}"
+        message = f"{place} {named}{example.pop('sentence')}"
         self.verdicts.append(StepVerdict(text, reading, "wrong", mistake, message, example, line))
+
+
+def _shortened(reading: str) -> str:
+    """Beginning and end of a long formula."""
+    return reading if len(reading) <= QUOTED else f"{reading[: QUOTED // 2]} … {reading[-QUOTED // 2 :]}"
 
 
 def _has_divergence(node: t.Node) -> bool:
