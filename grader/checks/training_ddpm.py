@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from grader.checks import figures
 from grader.checks.registry import Bench, Record, Settings, check
 from grader.checks.training_judge import judge_training
 from grader.checks.training_points import Floats, Recipe, train_network
@@ -46,7 +47,7 @@ def recipe() -> Recipe:
     return Recipe("NoiseNet", noise_rows, reverse_steps(), column=False)
 
 
-@check("ddpm.training", module="hw5_ddpm", driver="training", cost="training")
+@check("ddpm.training", module="hw5_ddpm", driver="training+figures", cost="training")
 def training(bench: Bench, record: Record) -> None:
     """NoiseNet learns to predict the noise, so that the data can be sampled"""
     bars = {"energy": read_tolerances()["ddpm.training_energy"].value, "modes_missing": 0.0}
@@ -56,6 +57,7 @@ def training(bench: Bench, record: Record) -> None:
     x = bench.rng.standard_normal((200, 2)).astype(np.float32)
     early, late = (bench.call("outputs", [x, np.full(200, t, dtype=np.int64)]) for t in (2, T))
     early, late = np.asarray(early, np.float64), np.asarray(late, np.float64)
+    figures.points_of_ddpm(bench, record)
     record(time_effect=float(np.abs(early - late).mean() / (np.abs(early).mean() + 1e-12)))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from grader.checks import gan_losses
+from grader.checks import figures, gan_losses
 from grader.checks.registry import REGISTRY, Bench, Record, Settings, StudentFailure, check
 from grader.checks.training_ring import train_ring
 from grader.model import Evidence, Failure, Finding, Json, Lost, Note, Question
@@ -23,7 +23,7 @@ QUESTIONS = {"disc": "DNet", "gen": "GNet"}
 LOSSES = {gan_losses.discriminator_loss.name: "discriminator loss", gan_losses.generator_loss.name: "generator loss"}
 
 
-@check("gan.training", module="hw5_gan", driver="gan+training_gan", cost="training")
+@check("gan.training", module="hw5_gan", driver="gan+training_gan+figures", cost="training")
 def training(bench: Bench, record: Record) -> None:
     """GAN wires the networks so that both learn, and its losses train a GAN"""
     try:
@@ -49,6 +49,7 @@ def training(bench: Bench, record: Record) -> None:
         record(ring_failed=_told(fault.failure))
     if not record.facts.get("ring", {}).get("passed", False):
         record(losses=alone or {name: _alone(bench, name) for name in LOSSES})
+    figures.digits(bench, record)
 
 
 class _Lenient:

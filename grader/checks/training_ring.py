@@ -106,4 +106,6 @@ def train_ring(
         return
     record.array("picture.samples", np.nan_to_num(latest["samples"]).astype(np.float32))
     record.array("picture.data", draw_ring(centres, SAMPLES, bench.rng).astype(np.float32))
-    record.array("picture.loss", np.concatenate(losses))
+    both = np.concatenate(losses)
+    record.array("picture.loss.discriminator_ring", both[:, 0])
+    record.array("picture.loss.generator_ring", both[:, 1])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from grader.checks import figures
 from grader.checks.registry import Bench, Record, Settings, check
 from grader.checks.training_judge import judge_training
 from grader.checks.training_points import Floats, Recipe, train_network
@@ -36,11 +37,12 @@ def langevin_steps() -> dict[str, Any]:
 RECIPE = Recipe("ScoreNet", score_rows, langevin_steps(), column=True)
 
 
-@check("score.training", module="hw5_diffusion", driver="training", cost="training")
+@check("score.training", module="hw5_diffusion", driver="training+figures", cost="training")
 def training(bench: Bench, record: Record) -> None:
     """ScoreNet learns a score from which samples of the data can be drawn"""
     bars = {"energy": read_tolerances()["score.training_energy"].value, "modes_missing": 0.0}
     train_network(bench, record, RECIPE, bars)
+    figures.points_of_cs446(bench, record)
 
 
 @training.judge
