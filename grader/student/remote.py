@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from grader.student import wire
+from grader.student import replies, wire
 from grader.student.faults import FAULT_KINDS, StudentFault, StudentProcessError
 from grader.student.import_memory import ImportMemory
 from grader.student.layers import LAYERS, IsolationReport, LayerStatus
@@ -57,6 +57,7 @@ class Worker:
         self._dead: StudentFault | None = None
         self._module = ""
         self._sources: Mapping[str, str] = {}
+        self._forms: Mapping[str, replies.Form] = {}
         self.notes: list[str] = []
         """Sentences about the import: placeholders used, statements left out, files ignored."""
         self.end: WorkerEnd | None = None
@@ -69,7 +70,7 @@ class Worker:
 
     def open(self, module: str, sources: Mapping[str, str], driver: str, seed: int, memory: ImportMemory) -> None:
         """Fork and import; after a cut-off import, once more without the statement that did not end."""
-        self._module, self._sources = module, sources
+        self._module, self._sources, self._forms = module, sources, replies.forms(driver)
         key = ImportMemory.key(module, sources)
         if key in memory.fault:
             known = memory.fault[key]
@@ -114,7 +115,11 @@ class Worker:
         except wire.WireError as error:
             raise StudentProcessError(f"{function} cannot be asked: an argument is {error}") from error
         limit_s = limit_s if limit_s is not None else self._limits.call_s
-        return self._ask("call", body, bytes(packer.blob), limit_s)
+        value = self._ask("call", body, bytes(packer.blob), limit_s)
+        problem = self._forms[function].problem(value) if function in self._forms else None
+        if problem is not None:
+            raise self._stop(StudentFault("bad_reply", f"the answer cannot be used: {problem}"))
+        return value
 
     def close(self) -> None:
         """Kill the worker with everything it started, and wait until that is so."""

@@ -46,7 +46,7 @@ def base(file: str) -> dict[str, str]:
 
 def _assemble(name: str, table: dict[str, str]) -> Attack:
     wrong = (FOLDER / "base" / table["file"]).read_text("utf-8")
-    parts = (table["code"], wrong) if table["place"] == "first" else (wrong, table["code"])
+    parts = (table.get("first", ""), wrong, table.get("last", ""))
     return Attack(name, table["file"], table["category"], _with_honest(table["file"], "\n".join(parts)))
 
 
@@ -92,7 +92,11 @@ class Canary:
     def look(self) -> list[str]:
         """What was changed, made, or connected to since the last look."""
         now = self._snapshot()
-        found = [f"changed {name}" for name in sorted(self._before.keys() | now.keys()) if self._before.get(name) != now.get(name)]
+        found = [
+            f"changed {name}"
+            for name in sorted(self._before.keys() | now.keys())
+            if self._before.get(name) != now.get(name)
+        ]
         for folder in ("/tmp", "/var/tmp", "/dev/shm", str(ROOT)):
             found += [str(path) for path in Path(folder).glob("grader_canary_*")]
             found += [str(path) for path in Path(folder).glob("*PWNED*")]

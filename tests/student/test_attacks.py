@@ -1,4 +1,4 @@
-"""Every attack of the corpus, in a worker: it ends as a fault of that worker or as a plain value, and touches nothing."""
+"""Every attack of the corpus, in a worker: it ends as that worker's fault or as a plain value, and touches nothing."""
 
 from __future__ import annotations
 
