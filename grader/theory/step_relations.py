@@ -112,10 +112,20 @@ def ordered(bench: Bench, left: t.Node, relation: str, right: t.Node) -> Outcome
 
 
 def proportional(bench: Bench, left: t.Node, right: t.Node) -> Outcome:
-    """left/right does not change with the question's variable; pairs hold (values at the start, values varied)."""
+    """left/right does not change with the question's variable; the pairs are the factors by which the sides change."""
+    return _as_it_moves(bench, left, right, lambda moved, start: moved / start)
+
+
+def shifted(bench: Bench, left: t.Node, right: t.Node) -> Outcome:
+    """left − right does not change with the question's variable: equal up to an additive constant."""
+    return _as_it_moves(bench, left, right, lambda moved, start: moved - start)
+
+
+def _as_it_moves(bench: Bench, left: t.Node, right: t.Node, change: Callable[[Real, Real], Real]) -> Outcome:
+    """Both sides change alike when only the question's variable moves."""
     pairs = []
     for model in bench.models:
-        ratios: list[tuple[Real, Real]] = []
+        places: list[tuple[Real, Real]] = []
         for place in range(VARIED):
             evaluator = bench.evaluator(model)
             evaluator.variate = variate_of(left) or variate_of(right)
@@ -125,13 +135,20 @@ def proportional(bench: Bench, left: t.Node, right: t.Node) -> Outcome:
             except (EvaluationError, ReadError) as error:
                 return Outcome("unknown", _sentence(error))
             if any(len(v) != 1 or not v[0] for v in values):
-                return Outcome("unknown", "∝ between vectors is not checked")
-            ratios.append((values[0][0], values[1][0]))
-        start = ratios[0]
-        for other in ratios[1:]:
-            pairs.append(Pair(model, (other[0] / start[0],), (other[1] / start[1],)))
+                return Outcome("unknown", "vectors are not compared up to a constant")
+            places.append((values[0][0], values[1][0]))
+        start = places[0]
+        for moved in places[1:]:
+            pairs.append(Pair(model, (change(moved[0], start[0]),), (change(moved[1], start[1]),)))
     equal = all(equal_pair(bench.numbers, pair) for pair in pairs)
     return Outcome("holds" if equal else "fails", "", tuple(pairs))
+
+
+def states_density(node: t.Node) -> bool:
+    """Does it name a density, q(…), p(…) or a Gaussian, rather than write it out?"""
+    return any(
+        isinstance(n, t.Gauss) or (isinstance(n, t.Call) and n.name in ("q", "p", "p_theta")) for n in t.walk(node)
+    )
 
 
 def varied(bench: Bench, model: StepModel, place: int) -> Value:

@@ -7,9 +7,8 @@ is undecided and costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+import re
+from typing import Final
 
 from grader.theory import tree as t
 from grader.theory.answer_text import AnswerText
@@ -30,46 +29,22 @@ from grader.theory.step_relations import (
     ordered,
     proportional,
     root_of,
+    shifted,
+    states_density,
     unknown_key,
 )
+from grader.theory.step_verdicts import StepsJudgement, StepVerdict, counterexample, shortened
 from grader.theory.typesetting import typeset
 
 MAX_RELATIONS: Final = 120
 """Relations of one derivation that are checked, about two milliseconds each; a careful one has thirty."""
 
-QUOTED: Final = 120
-"""Characters of a step that a message quotes."""
+_UNDER: Final = re.compile(r"\b(?:if|when|whenever|assum\w+|suppos\w+|in case|special case)\b[^.]*$", re.IGNORECASE)
+"""Words that put the formula behind them under a condition."""
 
 _NOTATION: Final = frozenset({"sigma", "alpha", "alpha_bar", "beta_bar", "beta_tilde", "Sigma", "m", "c", "C", "Z"})
 _CONSTANTS: Final = frozenset({"const", "C", "c", "Z", "constant"})
 _ORDER: Final = frozenset({"≤", "≥", "<", ">"})
-
-Status = Literal["follows", "wrong", "undecided"]
-
-
-@dataclass(frozen=True, slots=True)
-class StepVerdict:
-    """One relation of the derivation.
-
-    text: both sides as written; reading: as understood; line: in the student's file, 0 where unknown.
-    mistake, message, counterexample: for a wrong step; message also says why a step is undecided.
-    """
-
-    text: str
-    reading: str
-    status: Status
-    mistake: str | None = None
-    message: str = ""
-    counterexample: Mapping[str, Any] | None = None
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StepsJudgement:
-    """All checked relations in order; first_wrong: index of the first that does not follow."""
-
-    steps: tuple[StepVerdict, ...]
-    first_wrong: int | None
 
 
 def check_steps(question: str, answer: AnswerText) -> StepsJudgement:
@@ -101,6 +76,8 @@ class _Checker:
         self._skipped = False
         """“…” stood behind it: steps were left out."""
         self._equation: tuple[t.Node, t.Node] | None = None
+        self._assumed = False
+        """A condition such as p_r = p_g was stated: what fails in general may hold under it."""
         self._up_to_factor = False
         """A ∝ came earlier in this chain: a later “=” may drop a factor, too."""
 
@@ -124,6 +101,10 @@ class _Checker:
         else:
             self._up_to_factor = False
         previous = self._last
+        if self._states_condition(statement):
+            self._assumed = True
+            return
+        self._assumed = (self._assumed and statement.follows) or _UNDER.search(statement.words) is not None
         skipped = statement.goes_on and self._skipped
         if sides:
             self._skipped = sides[-1].dots
@@ -152,6 +133,11 @@ class _Checker:
                 self._record(previous, "=", side, "=", outcome, line)
             else:
                 self._undecided(side.text, "It is not said how this line follows from the one before.", line)
+
+    def _states_condition(self, statement: Statement) -> bool:
+        """p_r = p_g by itself: a case that is looked at, no claim."""
+        names = [side.node.name for side in statement.sides if isinstance(side.node, (t.Sym, t.Call))]
+        return len(names) == len(statement.sides) > 1 and set(names) == {"p_r", "p_g"}
 
     def _remember_exponent(self, sides: list[Side]) -> None:
         for side in sides:
@@ -221,13 +207,18 @@ class _Checker:
             return
         if skipped and outcome.truth == "fails":
             outcome = Outcome("unknown", "steps are left out here")
+        if self._assumed and outcome.truth == "fails":
+            outcome = Outcome("unknown", "it is stated under a condition")
         self._record(left, relation, right, kind, outcome, statement.line)
 
     def _decide(self, left: t.Node, right: t.Node, relation: str, statement: Statement) -> tuple[str, Outcome]:
         """(how it was checked, what was found)."""
         if relation == "∝":
             self._up_to_factor = True
-            return "∝", proportional(self.bench, left, right)
+            outcome = proportional(self.bench, left, right)
+            if outcome.truth == "fails" and shifted(self.bench, left, right).truth == "holds":
+                return "∝", Outcome("holds", note="equal up to an additive constant, which is no “∝”")
+            return "∝", outcome
         if relation in _ORDER:
             return relation, ordered(self.bench, left, relation, right)
         if relation not in ("=", "≈"):
@@ -336,7 +327,13 @@ class _Checker:
                 return Outcome("holds", note="equal up to a factor, as after the ∝ before")
             if dropped.truth == "fails" and names.isdisjoint(_CONSTANTS):
                 return outcome
-        return Outcome("unknown", "a constant that is not named") if names & _CONSTANTS else outcome
+        if names & _CONSTANTS:
+            return Outcome("unknown", "a constant that is not named")
+        if states_density(left) != states_density(right) and self.bench.question != "1.2":
+            for up_to in (proportional, shifted):
+                if up_to(self.bench, left, right).truth == "holds":
+                    return Outcome("unknown", "equal only up to a constant, which “=” does not say")
+        return outcome
 
     # ---------------------------------------------------------------- verdicts
 
@@ -349,7 +346,7 @@ class _Checker:
         assert left.node is not None
         assert right.node is not None
         reading = f"{typeset(left.node)} {relation} {typeset(right.node)}"
-        place = f"“{_shortened(reading)}”{f' (line {line})' if line else ''} does not follow."
+        place = f"“{shortened(reading)}”{f' (line {line})' if line else ''} does not follow."
         if outcome.not_densities and outcome.truth != "unknown":
             mistake = "kl_second_argument" if _has_divergence(right.node) else None
             if mistake is not None and not _already(self.verdicts, mistake):
@@ -364,15 +361,10 @@ class _Checker:
             self.verdicts.append(StepVerdict(text, reading, "undecided", None, outcome.why, None, line))
             return
         mistake = name_of(self.bench, left.node, right.node, kind, outcome.pairs)
-        example = _counterexample(self.bench, kind, outcome)
+        example = counterexample(self.bench, kind, outcome)
         named = f"{MESSAGES[mistake]} " if mistake else ""
         message = f"{place} {named}{example.pop('sentence')}"
         self.verdicts.append(StepVerdict(text, reading, "wrong", mistake, message, example, line))
-
-
-def _shortened(reading: str) -> str:
-    """Beginning and end of a long formula."""
-    return reading if len(reading) <= QUOTED else f"{reading[: QUOTED // 2]} … {reading[-QUOTED // 2 :]}"
 
 
 def _has_divergence(node: t.Node) -> bool:
@@ -381,29 +373,3 @@ def _has_divergence(node: t.Node) -> bool:
 
 def _already(verdicts: list[StepVerdict], mistake: str) -> bool:
     return any(verdict.mistake == mistake for verdict in verdicts)
-
-
-def _counterexample(bench: Bench, kind: str, outcome: Outcome) -> dict[str, Any]:
-    """The point at which both sides differ, with their values there: the student's own expressions only."""
-    pair = next(
-        pair
-        for pair in outcome.pairs
-        if any(not bench.numbers.close(a, b) for a, b in zip(pair.left, pair.right, strict=True)) or kind in _ORDER
-    )
-    model = pair.model
-    at: dict[str, float] = {}
-    if model.family == "diffusion":
-        at = {f"beta_{k}": round(float(model.beta(k)), 4) for k in range(1, model.t + 1)}
-    left, right = [float(v) for v in pair.left], [float(v) for v in pair.right]
-    what = {
-        "law": "factor of the state and variance: left",
-        "∝": "when the variable moves, the left side is multiplied by",
-    }.get(kind, "at a random example the left side is")
-    middle = "the right side by" if kind == "∝" else "the right side"
-    sentence = f"For instance, {what} {_shown(left)}, {middle} {_shown(right)}."
-    return {"sentence": sentence, "at": at, "left": left, "right": right}
-
-
-def _shown(values: list[float]) -> str:
-    text = ", ".join(f"{value:.5g}" for value in values)
-    return text if len(values) == 1 else f"({text})"
