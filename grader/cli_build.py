@@ -18,6 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def build(
     out: Annotated[Path | None, typer.Option(help="The zip to write; autograder.zip or student-kit.zip.")] = None,
+    student_kit: Annotated[
+        bool, typer.Option("--student-kit", help="The students' self-check, without answers, instead of the archive.")
+    ] = False,
     verify: Annotated[
         bool, typer.Option(help="First grade the perfect submissions from the archive; --no-verify leaves it out.")
     ] = True,
@@ -26,9 +29,14 @@ def build(
     from grader.build.archive import archive_files, write_bytes, zip_bytes
 
     try:
-        target, files = out or Path("autograder.zip"), archive_files()
-        if verify:
-            _verify(files)
+        if student_kit:
+            from grader.build.student_kit import kit_files
+
+            target, files = out or Path("student-kit.zip"), kit_files()
+        else:
+            target, files = out or Path("autograder.zip"), archive_files()
+            if verify:
+                _verify(files)
         content = zip_bytes(files)
         write_bytes(target, content)
     except GraderError as error:
