@@ -14,7 +14,7 @@ from grader.checks.catalogue import find_check
 from grader.checks.registry import Record
 from grader.checks.trusted_bench import TrustedBench, measure_trusted
 from grader.model import Evidence, GraderError
-from grader.scoring.calibration import failure_rate, fit_tail, rate_without_failures
+from grader.scoring.calibration import failure_rate, fit_tail
 from grader.scoring.tolerances import Tolerance
 
 TARGET = 1e-4
@@ -157,10 +157,10 @@ def _reference(name: str) -> ModuleType:
 
 def _calibration(tolerance: Tolerance, values: np.ndarray[Any, np.dtype[np.float64]], tries: int) -> Calibration:
     tail = fit_tail(values)
-    if tail is not None and tolerance.value >= tail.threshold:
-        rate = failure_rate(values, tolerance.value)
+    if np.ptp(values) == 0 and values[0] <= tolerance.value / 10:
+        rate = 0.0  # no run differs from another: nothing random is bounded
     else:
-        rate = max(float((values > tolerance.value).mean()), rate_without_failures(len(values)))
+        rate = failure_rate(values, tolerance.value)
     wanted = tail.quantile(TARGET ** (1 / tries)) if tail is not None else None
     return Calibration(tolerance.name, tolerance.value, len(values), float(values.max()), wanted, rate**tries)
 
