@@ -1,16 +1,17 @@
-"""What every numeric check shares: relative errors, catalogues of known mistakes, and the naming of one by its values."""
+"""What every numeric check shares: relative errors, catalogues of known mistakes, naming by values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grader.checks.registry import Bench, StudentFailure
-from grader.model import Array, Json
+from grader.model import Json
 
 FATAL = frozenset(
     {"missing_file", "syntax", "import", "unavailable_package", "timeout", "memory", "crashed", "exited", "bad_reply"}
@@ -21,6 +22,7 @@ SEPARATION = 0.02
 REDRAWS = 40
 
 Drawn = TypeVar("Drawn")
+Array: TypeAlias = NDArray[Any]
 
 
 def relative_error(found: object, expected: Array) -> float | None:
@@ -193,6 +195,7 @@ def _explains(
 ) -> str | None:
     wrong = [c for c in compared if not within(c["error"])]
     for pool in (compared, wrong):
+        name: str
         for name in pool[0]["variants"]:
             if _base(name, catalogue) and all(within(c["variants"].get(name)) for c in pool):
                 return name
@@ -203,6 +206,7 @@ def _explains_most(
     wrong: Sequence[Mapping[str, Json]], within: Callable[[float | None], bool], catalogue: Mapping[str, str]
 ) -> str | None:
     """A mistake that explains every wrong case for which it is a finite number, two at least (0 in a denominator)."""
+    name: str
     for name in wrong[0]["variants"]:
         defined = [c for c in wrong if c["variants"].get(name) is not None]
         if _base(name, catalogue) and len(defined) >= 2 and all(within(c["variants"][name]) for c in defined):

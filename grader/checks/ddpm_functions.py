@@ -1,4 +1,4 @@
-"""The pure functions of the DDPM track against the reference: schedule, q_sample, predict_x_0, posterior, conditional score."""
+"""The pure functions of the DDPM track against the reference: schedule, q_sample, posterior, conditional score."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grader.checks import compare
-from grader.checks.compare import Case
+from grader.checks.compare import Array, Case
 from grader.checks.ddpm_mistakes import sentences, variants
 from grader.checks.ddpm_more_mistakes import (
     BETA_BAR,
@@ -20,7 +20,7 @@ from grader.checks.ddpm_more_mistakes import (
 )
 from grader.checks.ddpm_tables import gentle_betas, only, reference_values, strong_betas, tables
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
-from grader.model import WHOLE, Array, Evidence, Finding, Lost, Note, Undecided
+from grader.model import WHOLE, Evidence, Finding, Lost, Note, Undecided
 
 CHANGED_SHARE = Fraction(1, 4)
 """Lost for a right function that overwrites its arguments."""
@@ -34,7 +34,10 @@ ADVICE = "more than two axes"
 def schedule(bench: Bench, record: Record) -> None:
     """beta_schedule is the linear schedule between its two ends; beta_bar is the variance of the noise in x_t"""
     rng = bench.rng
-    custom = [(9, round(rng.uniform(0.01, 0.05), 3), round(rng.uniform(0.2, 0.6), 3)), (14, 0.002, 0.1)]
+    custom: list[tuple[Any, ...]] = [
+        (9, round(rng.uniform(0.01, 0.05), 3), round(rng.uniform(0.2, 0.6), 3)),
+        (14, 0.002, 0.1),
+    ]
     with record.part("beta_schedule"):
         cases = [
             Case(f"T = {args[0]}", args, reference_values("beta_schedule", *args), schedule_variants(*args))
@@ -85,7 +88,12 @@ def posterior(bench: Bench, record: Record) -> None:
 def conditional_score(bench: Bench, record: Record) -> None:
     """conditional_score adds to the score what the known coordinates of x say"""
     cases = []
-    for label, shape in {"a batch": (6, 3), "a batch of 1": (1, 5), "float64": (4, 2), "not contiguous": (5, 4)}.items():
+    for label, shape in {
+        "a batch": (6, 3),
+        "a batch of 1": (1, 5),
+        "float64": (4, 2),
+        "not contiguous": (5, 4),
+    }.items():
         score, x, known = (bench.rng.normal(size=shape) for _ in range(3))
         mask = (bench.rng.uniform(size=shape) < 0.5).astype(float)
         mask.flat[0], mask.flat[-1] = 1.0, 0.0
@@ -105,43 +113,53 @@ ARGUMENTS = {
 LENGTHS = {"beta_schedule": "schedule_length", "beta_bar": "beta_bar_length", "posterior_variance": "variance_shape"}
 """How a wrong shape is called where a function returns one number for each t."""
 Order = Callable[[Array, Array, Array, Array], list[Any]]
+Plan = tuple[str, Array, tuple[int, ...]]
+"""Kind of input, t, and the shape of a sample."""
+Plans = Callable[[np.random.Generator, int], list[Plan]]
 
 
 def _measure(bench: Bench, record: Record, function: str, order: Order, planted: Sequence[str]) -> None:
     """Calls a function of (x, y, t, betas) on all kinds of input, as it is and with its helpers planted."""
     gentle, strong = gentle_betas(bench.rng), strong_betas(bench.rng)
-    for betas, mine in ((gentle, True), (strong, False)):
-        cases = compare.draw_separated(
-            lambda betas=betas, mine=mine: _cases(bench.rng, function, order, betas, gentle=mine), lambda drawn: drawn
-        )
+    for betas, plans in ((gentle, _gentle_plans), (strong, _strong_plans)):
+
+        def draw(betas: Array = betas, plans: Plans = plans) -> list[Case]:
+            return [_case(bench.rng, function, order, betas, *plan) for plan in plans(bench.rng, len(betas))]
+
+        cases = compare.draw_separated(draw, lambda drawn: drawn)
         helpers = only(tables(betas), *planted)
         _record(bench, record, function, cases, helpers)
     names = ARGUMENTS[function]
     record.facts[function]["ignored"] = compare.ignored_arguments(bench, function, cases[0], names, helpers)
 
 
-def _cases(rng: np.random.Generator, function: str, order: Order, betas: Array, *, gentle: bool) -> list[Case]:
-    T = len(betas)
+def _times(rng: np.random.Generator, T: int) -> Array:
+    """Many t strictly inside 1..T; t = 1 and t = T are asked apart, so that they name a shifted index."""
     inner = rng.integers(2, T, size=64)
     inner[:2] = 2, T - 1
-    plans: list[tuple[str, Array, tuple[int, ...]]]
-    if gentle:
-        plans = [
-            ("mixed t", inner[:7], (3,)),
-            ("as many samples as dimensions", inner[7:11], (4,)),
-            ("a batch of 1", inner[11:12], (2,)),
-            ("t = 1", np.full(3, 1), (2,)),
-            ("t = T", np.full(5, T), (2,)),
-            (ADVICE, inner[12:17], (2, 3)),
-        ]
-    else:
-        plans = [
-            ("mixed t, another schedule", inner[17:26], (2,)),
-            ("float64", inner[26:32], (1,)),
-            ("not contiguous", inner[32:38], (5,)),
-            ("t from 1 to T", np.concatenate([inner[38:42], [1, T]]), (2,)),
-        ]
-    return [_case(rng, function, order, betas, *plan) for plan in plans]
+    return inner
+
+
+def _gentle_plans(rng: np.random.Generator, T: int) -> list[Plan]:
+    t = _times(rng, T)
+    return [
+        ("mixed t", t[:7], (3,)),
+        ("as many samples as dimensions", t[7:11], (4,)),
+        ("a batch of 1", t[11:12], (2,)),
+        ("t = 1", np.full(3, 1), (2,)),
+        ("t = T", np.full(5, T), (2,)),
+        (ADVICE, t[12:17], (2, 3)),
+    ]
+
+
+def _strong_plans(rng: np.random.Generator, T: int) -> list[Plan]:
+    t = _times(rng, T)
+    return [
+        ("mixed t, another schedule", t[:9], (2,)),
+        ("float64", t[9:15], (1,)),
+        ("not contiguous", t[15:21], (5,)),
+        ("t from 1 to T", np.concatenate([t[21:25], [1, T]]), (2,)),
+    ]
 
 
 def _case(

@@ -4,6 +4,8 @@ A mistake is either in the schedule that a formula reads (a *reading*) or in the
 formula, but for the ones called RIGHT, which a test compares with reference/ddpm.py.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.model import Array
+from grader.checks.compare import Array
 
 
 @dataclass(frozen=True, slots=True)

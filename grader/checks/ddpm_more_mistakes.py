@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from grader.model import Array
+from grader.checks.compare import Array
 
 SCHEDULE: Mapping[str, str] = {
     "schedule_endpoint": "the last beta is not beta_T: the end of the line is left out",
@@ -60,20 +60,38 @@ BETA_BAR: Mapping[str, tuple[Callable[[Array], Array], str]] = {
     "product_of_beta~complement": (lambda b: 1 - np.cumprod(b), "the product is taken of the β themselves"),
     "sum_for_product~alphas": (lambda b: np.cumsum(1 - b), "this is the running sum of 1 − β; a product is behind β̄"),
     "sum_for_product~complement": (lambda b: 1 - np.cumsum(b), "this is 1 minus the running sum of the β"),
-    "sum_for_product~one_minus_alphas": (lambda b: 1 - np.cumsum(1 - b), "a running sum stands where a product belongs"),
+    "sum_for_product~one_minus_alphas": (
+        lambda b: 1 - np.cumsum(1 - b),
+        "a running sum stands where a product belongs",
+    ),
     "sign_of_beta": (lambda b: 1 - np.cumprod(1 + b), "β is added where it should be subtracted"),
     "sign_of_beta~product": (lambda b: np.cumprod(1 + b) - 1, "β is added where it should be subtracted"),
-    "cumulative_missing": (lambda b: np.full_like(b, 1 - np.prod(1 - b)), "every entry is that of T: the product runs over all t"),
-    "root_of_beta_bar": (lambda b: np.sqrt(1 - np.cumprod(1 - b)), "a square root is taken: this is a standard deviation"),
+    "cumulative_missing": (
+        lambda b: np.full_like(b, 1 - np.prod(1 - b)),
+        "every entry is that of T: the product runs over all t",
+    ),
+    "root_of_beta_bar": (
+        lambda b: np.sqrt(1 - np.cumprod(1 - b)),
+        "a square root is taken: this is a standard deviation",
+    ),
     "root_of_alpha_bar": (lambda b: np.sqrt(np.cumprod(1 - b)), "this is the weight of the signal in x_t"),
-    "root_of_the_product": (lambda b: 1 - np.sqrt(np.cumprod(1 - b)), "a square root too many: the weights are no variances"),
-    "index_shifted": (lambda b: np.append(0.0, 1 - np.cumprod(1 - b))[:-1], "it starts with β̄_0: every entry is one place late"),
+    "root_of_the_product": (
+        lambda b: 1 - np.sqrt(np.cumprod(1 - b)),
+        "a square root too many: the weights are no variances",
+    ),
+    "index_shifted": (
+        lambda b: np.append(0.0, 1 - np.cumprod(1 - b))[:-1],
+        "it starts with β̄_0: every entry is one place late",
+    ),
     "product_missing": (lambda b: b, "these are the β themselves"),
     "product_missing~alphas": (lambda b: 1 - b, "these are 1 − β: nothing is multiplied up"),
     "log": (lambda b: np.cumsum(np.log(1 - b)), "this is a logarithm"),
     "exponential": (lambda b: 1 - np.exp(-np.cumsum(b)), "this is the formula of continuous time"),
     "reversed": (lambda b: (1 - np.cumprod(1 - b))[::-1].copy(), "it runs from T down to 1"),
-    "product_reversed": (lambda b: (1 - np.cumprod(1 - b[::-1]))[::-1].copy(), "the product runs from t to T, not from 1 to t"),
+    "product_reversed": (
+        lambda b: (1 - np.cumprod(1 - b[::-1]))[::-1].copy(),
+        "the product runs from t to T, not from 1 to t",
+    ),
     "product_reversed~flipped": (lambda b: 1 - np.cumprod(1 - b[::-1]), "the product runs from T downwards"),
     "cummax": (lambda b: np.maximum.accumulate(b), "this is the running maximum of the β"),
 }

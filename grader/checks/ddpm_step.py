@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from grader.checks import compare
-from grader.checks.compare import Case
+from grader.checks.compare import Array, Case
 from grader.checks.ddpm_step_mistakes import SENTENCES, StepInput, step_variants
 from grader.checks.ddpm_tables import beta_deviations, draw_betas, hidden_predictor, only, predict_noise, tables
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
-from grader.model import Array, Evidence, Finding, Json, Lost, Note
+from grader.model import Evidence, Finding, Json, Lost, Note
 
 PLANTED = ("beta_bar", "q", "predict", "mean", "variance")
 CLIPPED_SHARE = Fraction(1, 4)
@@ -57,14 +57,16 @@ def p_sample(bench: Bench, record: Record) -> None:
 def _draw(
     rng: np.random.Generator, betas: Array, full: dict[str, Any], t: Array, spread: float
 ) -> tuple[dict[str, Array], StepInput]:
-    """A predictor and a noisy point for it, such that the implied x_0 has about the given size, redrawn until all shows."""
+    """A predictor and a noisy point for it, such that the implied x_0 has about the given size."""
     for _ in range(compare.REDRAWS):
         model = hidden_predictor(rng, full, spread)
         a, b = (np.asarray(c)[t][:, None] for c in full["q"])
         x = (a * rng.uniform(-spread, spread, (len(t), 2)) + b * rng.uniform(-1, 1, (len(t), 2))).astype(np.float32)
         noise = (rng.normal(size=x.shape) + np.sign(rng.normal(size=x.shape))).astype(np.float32)
         predicted = predict_noise(model, x.astype(np.float64), t)
-        implied = np.abs(np.asarray(full["predict"][0])[t][:, None] * x + np.asarray(full["predict"][1])[t][:, None] * predicted)
+        implied = np.abs(
+            np.asarray(full["predict"][0])[t][:, None] * x + np.asarray(full["predict"][1])[t][:, None] * predicted
+        )
         if (spread < 1 and implied.max() < 0.97) or (spread > 1 and implied.min() > 1.3):
             break
     return model, StepInput(x, noise, predicted, t)
@@ -132,7 +134,11 @@ def _judge(cases: Sequence[Mapping[str, Json]], settings: Settings) -> Iterator[
         silent = [c for c in near if not within(view(c)["error"])]
         if diagnosis.mistake == "unnamed" and any(c.get("ignores_noise") for c in near):
             yield Lost("ignores_noise", "p_sample does not use the noise that it is given, but draws its own.")
-        elif diagnosis.mistake in ("unnamed", "noise_missing") and len(silent) < len(near) - 1 and _noiseless(silent, within):
+        elif (
+            diagnosis.mistake in ("unnamed", "noise_missing")
+            and len(silent) < len(near) - 1
+            and _noiseless(silent, within)
+        ):
             steps = ", ".join(c["label"] for c in silent)
             yield Lost("noise_missing_at_a_step", f"p_sample adds no noise for {steps}; only the last step has none.")
         elif diagnosis.mistake == "unnamed" and told:
@@ -149,7 +155,7 @@ def _judge(cases: Sequence[Mapping[str, Json]], settings: Settings) -> Iterator[
         if any(within(v) for name, v in far["variants"].items() if name.split("~")[0] == "clamped"):
             yield Lost(
                 "clamped",
-                "p_sample clips the predicted x_0 to [−1, 1]. The handout does not ask for it, and points may lie outside.",
+                "p_sample clips the predicted x_0 to [−1, 1]. The handout does not ask for it; points may lie outside.",
                 fraction=CLIPPED_SHARE,
             )
         else:

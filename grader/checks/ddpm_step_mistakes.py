@@ -1,4 +1,4 @@
-"""Known mistakes in one reverse step: what each would return for a planted noise predictor, and the student's sentence."""
+"""Known mistakes in one reverse step: what each would return under a planted predictor, and the student's sentence."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from grader.checks.compare import Array
 from grader.checks.ddpm_tables import beta_deviations, predict_noise
-from grader.model import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ SENTENCES: Mapping[str, str] = {
     "output_taken_for_x_0": "the predicted noise is used as if it were x_0",
     "prediction_subtracted": "the predicted noise is subtracted from x_t without weights",
     "x_0_and_x_t_swapped": "x_t and the predicted x_0 have exchanged their weights in the mean",
-    "fresh_noise_from_x_0": "x_{t−1} is made by adding the given noise to the predicted x_0 as the forward process does",
+    "fresh_noise_from_x_0": "x_{t−1} is made by noising the predicted x_0 anew, as the forward process does",
     "deterministic_step": "x_{t−1} is made from the predicted x_0 and the predicted noise, without new noise (DDIM)",
     "root_missing_noise": "a square root is missing in the weight of the predicted noise",
     "weight_of_the_noise~beta": "the weight of the predicted noise is β_t; its denominator is missing",
@@ -59,7 +59,9 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
-def step_variants(given: StepInput, model: Mapping[str, Array], betas: Array, full: Mapping[str, Any]) -> dict[str, Array]:
+def step_variants(
+    given: StepInput, model: Mapping[str, Array], betas: Array, full: Mapping[str, Any]
+) -> dict[str, Array]:
     """Every known mistake's x_{t−1}, (N, 2), by its name; the mistakes in the mean with either variance."""
     t, x, n, e = given.t, given.x.astype(np.float64), given.noise.astype(np.float64), given.predicted
     T = len(betas)
@@ -81,7 +83,8 @@ def step_variants(given: StepInput, model: Mapping[str, Array], betas: Array, fu
 
     def told(times: Array) -> Array:
         wrong = predict_noise(dict(model), x, np.clip(times, 0, T))
-        return m_t * x + m_0 * (at(full["predict"][0]) * x + at(full["predict"][1]) * wrong)
+        found: Array = m_t * x + m_0 * (at(full["predict"][0]) * x + at(full["predict"][1]) * wrong)
+        return found
 
     means = {
         "x_0_with_noise": x_0,

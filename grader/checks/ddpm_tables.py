@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from grader.model import Array
+from grader.checks.compare import Array
 
 
 def draw_betas(rng: np.random.Generator, T: int, low: float, high: float) -> Array:

@@ -1,4 +1,4 @@
-"""The closed-form checks of the GAN (homework part 4): networks, initialisation, losses. Importing it registers them."""
+"""The closed-form checks of the GAN (homework part 4): networks, initialisation, losses. Import registers them."""
 
 from grader.checks.gan_init import weight_init
 from grader.checks.gan_layers import dnet, gnet

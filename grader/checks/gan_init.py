@@ -1,4 +1,4 @@
-"""Weight initialisation of DNet and GNet: Kaiming-uniform weights and zero biases, in every layer, after construction."""
+"""Weight initialisation of DNet and GNet: Kaiming-uniform weights, zero biases, in every layer, once constructed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from grader.checks.compare import Array
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
-from grader.model import Array, Evidence, Finding, Json, Lost, Note, Undecided
+from grader.model import Evidence, Finding, Json, Lost, Note, Undecided
 
 BUILT = {"DNet": 40, "GNet": 12}
 """Networks that are built to see the law of their weights; the smallest layer then has 720 of them."""
@@ -175,13 +176,19 @@ def _judge_layers(
     if untouched and biased:
         names = ", ".join(row["name"] for row in untouched[:4])
         if len(untouched) == len(weights) and not any("." in row["name"].removesuffix(".weight") for row in weights):
-            return "not_called", f"{which}: the weights and biases are still PyTorch's defaults: _weight_init changes nothing."
+            return (
+                "not_called",
+                f"{which}: the weights and biases are still PyTorch's defaults: _weight_init changes nothing.",
+            )
         if len(untouched) == len(weights):
             return "skipped_layers", (
-                f"{which}: the weights and biases of every layer are still PyTorch's defaults: _weight_init reaches none "
-                "of them. Layers inside a Sequential are not among the children of the network itself."
+                f"{which}: the weights and biases of every layer are still PyTorch's defaults: _weight_init reaches "
+                "none of them. Layers inside a Sequential are not among the children of the network itself."
             )
-        return "skipped_layers", f"{which}: {names} and its bias are still PyTorch's defaults; the other layers are not."
+        return (
+            "skipped_layers",
+            f"{which}: {names} and its bias are still PyTorch's defaults; the other layers are not.",
+        )
     if bad:
         return _name_law(which, bad, weights, law, settings)
     names = ", ".join(row["name"] for row in biased[:4])
@@ -233,7 +240,10 @@ def _name_law(
     some = "every layer" if len(bad) == len(weights) else ", ".join(row["name"] for row in bad[:4])
     laws = {_law_of(row, settings) for row in bad}
     if laws == {"constant"}:
-        return "constant_weights", f"{which}: all weights of {some} are equal: the units of a layer cannot become different."
+        return (
+            "constant_weights",
+            f"{which}: all weights of {some} are equal: the units of a layer cannot become different.",
+        )
     if laws == {"not_finite"}:
         return "not_finite", f"{which}: the initial weights of {some} are not finite."
     for law in [common, *WRONG] if common else WRONG:
@@ -241,7 +251,10 @@ def _name_law(
             sentence = f"{which}: the initial weights of {some} {WRONG[law][1]}; Kaiming-uniform is asked."
             return MISTAKES.get(law, law.split("~")[0]), sentence
     if all(row["finite"] and settings.within("gan.init_distance", row["uniform_distance"]) for row in bad):
-        return "wrong_gain", f"{which}: the initial weights of {some} are uniform, but with another bound than Kaiming's."
+        return (
+            "wrong_gain",
+            f"{which}: the initial weights of {some} are uniform, but with another bound than Kaiming's.",
+        )
     too_large = [row for row in bad if not settings.within("gan.init_bound", row["bound_ratio"])]
     seen = "lie outside the Kaiming-uniform bound" if too_large else "do not have the Kaiming-uniform distribution"
     return "unnamed", f"{which}: the initial weights of {some} {seen}."

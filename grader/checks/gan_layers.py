@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from grader.checks import compare
-from grader.checks.compare import Case
-from grader.checks.gan_networks import DNET, GNET, Deviation, dnet_output, gnet_output, nearest_deviation
+from grader.checks.compare import Array, Case
+from grader.checks.gan_deviations import DNET, GNET, Deviation
+from grader.checks.gan_networks import nearest_deviation
+from grader.checks.gan_plants import draw_planted, layer_table
 from grader.checks.gan_table import judge_table, match_by_shape, norm_name
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
-from grader.model import Array, Evidence, Finding, Json, Lost, Note
+from grader.model import Evidence, Finding, Json, Lost, Note
 
 MODES = ["train", "train_again", "eval", "eval_again"]
 FIXED_BATCHES = (256, 128, 64, 100, 32)
@@ -35,13 +37,13 @@ def gnet(bench: Bench, record: Record) -> None:
 
 def _measure(bench: Bench, record: Record, which: str, zdim: int) -> None:
     layout = bench.call("network_layout", which, zdim)
-    table = _table(which, zdim)
+    table = layer_table(which, zdim)
     record(which=which, zdim=zdim, layout=layout, table=table)
     rows = layout["parameters"]
     order = match_by_shape([row["shape"] for row in rows], table)
     if order is None or len({row["storage"] for row in rows}) != len(rows):
         return
-    weights, cases = _draw(bench.rng, which, zdim, table)
+    weights, cases = draw_planted(bench.rng, which, zdim, table)
     planted = [weights[i].astype(np.float32) for i in order]
     seen: list[dict[str, Json]] = []
     first: StudentFailure | None = None
@@ -83,95 +85,6 @@ def _fixed_batch(bench: Bench, which: str, planted: Sequence[Array], x: Array, z
     return None
 
 
-def _table(which: str, zdim: int) -> list[list[int]]:
-    from reference import gan as reference
-
-    net = reference.DNet() if which == "DNet" else reference.GNet(zdim)
-    return [list(p.shape) for p in net.parameters()]
-
-
-def _draw(
-    rng: np.random.Generator, which: str, zdim: int, table: Sequence[Sequence[int]]
-) -> tuple[list[Array], list[Case]]:
-    """Weights and inputs for which every known deviation changes the output visibly."""
-    for _ in range(compare.REDRAWS):
-        weights = _weights(rng, which, table)
-        cases = [
-            Case(label, [x], _expected(which, zdim, weights, x)) for label, x in _inputs(rng, which, zdim).items()
-        ]
-        if _separated(which, weights, cases[0]):
-            break
-    return weights, cases
-
-
-def _weights(rng: np.random.Generator, which: str, table: Sequence[Sequence[int]]) -> list[Array]:
-    """Random weights that neither die nor saturate: hidden values of a few units, GNet's pixels all over (0, 1)."""
-    weights: list[Array] = []
-    for i, shape in enumerate(table):
-        last = i >= len(table) - 2
-        if len(shape) == 1:
-            values = rng.normal(0, 0.4, shape)
-        else:
-            gain = (1.0 if which == "DNet" else 0.5) if last else 2.2
-            values = rng.normal(0, gain / np.sqrt(np.prod(shape[1:])), shape)
-        weights.append(values.astype(np.float32).astype(np.float64))
-    return weights
-
-
-def _inputs(rng: np.random.Generator, which: str, zdim: int) -> dict[str, Array]:
-    if which == "GNet":
-        inputs = {
-            "a batch of 5": rng.uniform(-1, 1, (5, zdim)),
-            "a batch of 1": rng.uniform(-1, 1, (1, zdim)),
-            "corners of the cube": np.sign(rng.normal(size=(3, zdim))),
-        }
-    else:
-        inputs = {
-            "a batch of 7": rng.uniform(0, 1, (7, 1, 28, 28)),
-            "a batch of 1": rng.uniform(0, 1, (1, 1, 28, 28)),
-            "stripes, edges and single pixels": _structured(rng),
-        }
-    return {label: x.astype(np.float32) for label, x in inputs.items()}
-
-
-def _structured(rng: np.random.Generator) -> Array:
-    """Images that show padding, pooling and orientation: one pixel, a bar, a frame, a checkerboard, black, white."""
-    images = np.zeros((7, 1, 28, 28))
-    images[0, 0, rng.integers(28), rng.integers(28)] = 1
-    images[1, 0, :, rng.integers(28)] = 1
-    images[2, 0, rng.integers(28), :] = 1
-    images[3, 0, [0, -1], :] = images[3, 0, :, [0, -1]] = 1
-    images[4, 0] = np.indices((28, 28)).sum(0) % 2
-    images[6, 0] = 1
-    return images
-
-
-def _expected(which: str, zdim: int, weights: Sequence[Array], x: Array) -> Array:
-    import torch
-
-    from reference import gan as reference
-
-    net = (reference.DNet() if which == "DNet" else reference.GNet(zdim)).double()
-    with torch.no_grad():
-        for p, w in zip(net.parameters(), weights, strict=True):
-            p.copy_(torch.from_numpy(w))
-        expected: Array = net(torch.from_numpy(x.astype(np.float64))).numpy()
-    return expected
-
-
-def _separated(which: str, weights: Sequence[Array], case: Case) -> bool:
-    import torch
-
-    tensors, x = [torch.from_numpy(w) for w in weights], torch.from_numpy(case.args[0].astype(np.float64))
-    forward, deviations = (dnet_output, DNET) if which == "DNet" else (gnet_output, GNET)
-    with torch.no_grad():
-        for deviation in deviations:
-            error = compare.relative_error(forward(tensors, x, deviation.options).numpy(), case.expected)
-            if error is not None and error < compare.SEPARATION:
-                return False
-    return True
-
-
 def _name_deviation(
     bench: Bench,
     record: Record,
@@ -195,7 +108,7 @@ def _name_deviation(
     if first.size == cases[0].expected.size:
         name, distance, _ = nearest_deviation(which, weights, cases[0].args[0], first.reshape(cases[0].expected.shape))
         flat = first.ravel().astype(np.float64)
-        factor = float(flat @ cases[0].expected.ravel() / (cases[0].expected**2).sum())
+        factor = float(flat @ cases[0].expected.ravel() / (cases[0].expected ** 2).sum())
         scaled = compare.relative_error(flat, factor * cases[0].expected.ravel())
         record(deviation=name, deviation_error=distance, factor=factor, factor_error=scaled)
 
@@ -229,9 +142,7 @@ def _measure_gradient(
     wanted = [p.grad.numpy() for p in net.parameters() if p.grad is not None]
     names = [row["name"] for row in record.facts["layout"]["parameters"]]
     lost = [n for n, g, i in zip(names, found, order, strict=True) if wanted[i].any() and (g is None or not g.any())]
-    errors = [
-        compare.relative_error(g, wanted[i]) for g, i in zip(found, order, strict=True) if g is not None
-    ]
+    errors = [compare.relative_error(g, wanted[i]) for g, i in zip(found, order, strict=True) if g is not None]
     record(without_gradient=lost, gradient_error=None if None in errors else max(errors, default=None))  # type: ignore[type-var]
 
 
@@ -244,7 +155,9 @@ def _judge(seen: Evidence, settings: Settings) -> Iterator[Finding]:
         yield structural
         return
     if facts.get("fixed_batch") is not None:
-        yield Lost("batch_size", f"{facts['which']} works for batches of {facts['fixed_batch']} only; any size is asked.")
+        yield Lost(
+            "batch_size", f"{facts['which']} works for batches of {facts['fixed_batch']} only; any size is asked."
+        )
         return
     if "cases" not in facts:
         return
@@ -288,14 +201,22 @@ def _other_reason(facts: Mapping[str, Any], settings: Settings) -> Lost | None:
     if norms:
         return Lost(norm_name(norms[0]), f"{which} holds {norms[0]}, which the table of layers does not have.")
     if random.get("eval"):
-        return Lost("random_output", f"{which} returns different outputs for the same input: noise is added in forward.")
+        return Lost(
+            "random_output", f"{which} returns different outputs for the same input: noise is added in forward."
+        )
     if random.get("train"):
-        return Lost("dropout", f"{which} returns different outputs for the same input in training: dropout is not in the table.")
+        return Lost(
+            "dropout", f"{which} returns different outputs for the same input in training: dropout is not in the table."
+        )
     if settings.within("gan.forward", facts.get("factor_error")):
-        return Lost("scaled_output", f"{which}: the outputs are {facts['factor']:.4g} times those of the table's layers.")
+        return Lost(
+            "scaled_output", f"{which}: the outputs are {facts['factor']:.4g} times those of the table's layers."
+        )
     if facts.get("without_gradient"):
         names = ", ".join(facts["without_gradient"][:4])
-        return Lost("unused_layer", f"{which}: {names} has no influence on the output: is a layer defined but not used?")
+        return Lost(
+            "unused_layer", f"{which}: {names} has no influence on the output: is a layer defined but not used?"
+        )
     return None
 
 

@@ -1,5 +1,7 @@
 """What wrong GAN losses are worth, for known logits: each known mistake by its formula and the student's sentence."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -7,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.model import Array
+from grader.checks.compare import Array
 
 MINIMAX = "minimax_generator_loss"
 
@@ -44,6 +46,10 @@ def _mean(x: Array) -> float:
     return float(np.mean(x))
 
 
+def _unequal(u: float, v: float) -> LossMistake:
+    return LossMistake(lambda a, b: u * _real(a) + v * _fake(b), "its two terms do not have the same weight")
+
+
 DISCRIMINATOR: Mapping[str, LossMistake] = {
     "labels_swapped": LossMistake(
         lambda a, b: _fake(a) + _real(b), "the labels look swapped: real images are pushed to 0, generated ones to 1"
@@ -70,7 +76,7 @@ DISCRIMINATOR: Mapping[str, LossMistake] = {
         "the sigmoid is applied twice, and the labels look swapped",
     ),
     "mean_inside": LossMistake(
-        lambda a, b: float(_softplus(-np.mean(a)) + _softplus(np.mean(b))),
+        lambda a, b: _real(np.atleast_1d(np.mean(a))) + _fake(np.atleast_1d(np.mean(b))),
         "the logits are averaged over the batch before the cross-entropy; the mean belongs outside",
     ),
     "label_smoothing": LossMistake(
@@ -83,12 +89,7 @@ DISCRIMINATOR: Mapping[str, LossMistake] = {
     "half_labels": LossMistake(
         lambda a, b: (_real(a) + _fake(a) + _real(b) + _fake(b)) / 2, "all images are labelled ½; real and generated differ"
     ),
-    **{
-        f"unequal_weights~{name}": LossMistake(
-            lambda a, b, u=u, v=v: u * _real(a) + v * _fake(b), "its two terms do not have the same weight"
-        )
-        for name, u, v in (("half_fake", 1, 0.5), ("half_real", 0.5, 1), ("quarter_fake", 1, 0.25), ("tenth_fake", 1, 0.1), ("quarter_real", 0.25, 1), ("tenth_real", 0.1, 1))
-    },
+    **{f"unequal_weights~{u:g}_{v:g}": _unequal(u, v) for u, v in ((1, 0.5), (0.5, 1), (1, 0.25), (0.25, 1), (1, 0.1), (0.1, 1))},
     "wrong_logits": LossMistake(
         lambda a, b: _real(a) + _fake(b - a), "logits of real images are subtracted from those of generated ones (relativistic)"
     ),
@@ -141,7 +142,7 @@ GENERATOR: Mapping[str, LossMistake] = {
         lambda a, b: _real(b) + _fake(b), "generated images are labelled 1 and 0 at once; the generator has one term only"
     ),
     "mean_inside": LossMistake(
-        lambda a, b: float(_softplus(-np.mean(b))),
+        lambda a, b: _real(np.atleast_1d(np.mean(b))),
         "the logits are averaged over the batch before the cross-entropy; the mean belongs outside",
     ),
     "uses_one_sample": LossMistake(lambda a, b: _real(b[:1]), "only the first generated image counts"),

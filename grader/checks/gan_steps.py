@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from grader.checks.compare import relative_error
+from grader.checks.compare import Array, relative_error
 from grader.checks.registry import Bench, StudentFailure
-from grader.model import Array, Json
+from grader.model import Json
 
 STEPS = 4
 LEARNING_RATE = 0.02

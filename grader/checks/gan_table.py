@@ -37,20 +37,24 @@ def judge_table(facts: Mapping[str, Any]) -> Lost | None:
         return Lost(
             "unregistered_layers",
             f"{which}: {len(layout['hidden'])} layers ({kinds}) are kept in a plain Python list or dict, where PyTorch "
-            "does not see their parameters: no optimizer will train them. Use nn.ModuleList, nn.Sequential or attributes.",
+            "does not see their parameters: no optimizer trains them. Use nn.ModuleList, nn.Sequential or attributes.",
         )
     if not rows:
         return Lost("no_layers", f"{which} has no parameters: none of the table's layers is defined in __init__.")
     shared = _shared(rows)
     if shared:
-        return Lost("shared_layers", f"{which}: {shared} are one and the same parameter; the table asks for separate layers.")
+        return Lost(
+            "shared_layers", f"{which}: {shared} are one and the same parameter; the table asks for separate layers."
+        )
     frozen = [row["name"] for row in rows if not row["trained"]]
     if frozen:
         return Lost("frozen", f"{which}: {', '.join(frozen[:4])} cannot be trained (requires_grad is off).")
     norms = sorted({b["owner"] for b in layout["buffers"] if "Norm" in b["owner"]})
     if match_by_shape(shapes, table) is not None:
         if norms:
-            return Lost(norm_name(norms[0]), f"{which} holds {' and '.join(norms)}, which the table of layers does not have.")
+            return Lost(
+                norm_name(norms[0]), f"{which} holds {' and '.join(norms)}, which the table of layers does not have."
+            )
         return None
     return _wrong_shapes(which, rows, table)
 
@@ -67,11 +71,12 @@ def _wrong_shapes(which: str, rows: Sequence[Mapping[str, Any]], table: Sequence
     extra = [r for r in rows if "Norm" in r["owner"] or r["owner"] == "PReLU"]
     if extra:
         owners = " and ".join(dict.fromkeys(r["owner"] for r in extra))
-        return Lost(norm_name(extra[0]["owner"]), f"{which} holds {owners} with parameters, which the table of layers does not have.")
-    if any("Transpose" in r["owner"] for r in rows):
         return Lost(
-            "layer_shapes", f"{which} uses transposed convolutions; the table has upsampling and convolutions."
+            norm_name(extra[0]["owner"]),
+            f"{which} holds {owners} with parameters, which the table of layers does not have.",
         )
+    if any("Transpose" in r["owner"] for r in rows):
+        return Lost("layer_shapes", f"{which} uses transposed convolutions; the table has upsampling and convolutions.")
     weights = [s for s in shapes if len(s) > 1]
     asked = [s for s in table if len(s) > 1]
     if weights == asked and len(shapes) < len(table):
@@ -81,7 +86,7 @@ def _wrong_shapes(which: str, rows: Sequence[Mapping[str, Any]], table: Sequence
         kinds = _describe(weights)
         return Lost(
             mistake,
-            f"{which} has {len(weights)} layers with weights ({kinds}); the table has {len(asked)} ({_describe(asked)}).",
+            f"{which} has {len(weights)} layers with weights ({kinds}); the table: {len(asked)} ({_describe(asked)}).",
         )
     wrong = [(i, found, want) for i, (found, want) in enumerate(zip(weights, asked, strict=True)) if found != want]
     if not wrong:
@@ -89,8 +94,9 @@ def _wrong_shapes(which: str, rows: Sequence[Mapping[str, Any]], table: Sequence
     index, found, want = wrong[0]
     mistake, reason = _difference(found, want)
     return Lost(
-        mistake, f"{which}, layer {index + 1} with weights is {_layer(found)}; the table has {_layer(want)}{reason}"
-        + ("" if reason.endswith("?") else ".")
+        mistake,
+        f"{which}, layer {index + 1} with weights is {_layer(found)}; the table has {_layer(want)}{reason}"
+        + ("" if reason.endswith("?") else "."),
     )
 
 

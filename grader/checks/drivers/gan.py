@@ -214,7 +214,7 @@ def planted_loss(student, which, disc, gen, batch, z, seed=0):
 
 
 def steps_trajectory(student, which, disc, gen, batches, zs, lr):
-    """Gradient steps of the student's loss ('d' or 'g') of one GAN under planted networks: the trained weights after each.
+    """Gradient steps of the student's loss ('d' or 'g') under planted networks: the trained weights after each.
 
     batches: images (N, 1, 28, 28) and zs: latents (N, zdim), one of each for every step.
     """
