@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -128,6 +129,8 @@ class Evaluator(Laws):
             case t.Add(terms):
                 return self.sum_of(terms, s)
             case t.Mul(factors):
+                if self.model.family == "score":
+                    refuse_outer_mask(factors)
                 total = self.eval(factors[0], s)
                 for factor in factors[1:]:
                     total = multiply(n, total, self.eval(factor, s))
@@ -502,3 +505,12 @@ class Evaluator(Laws):
 
 def _constant(node: t.Node) -> bool:
     return not any(isinstance(x, (t.Sym, t.Call)) for x in t.walk(node))
+
+
+def refuse_outer_mask(factors: tuple[t.Node, ...]) -> None:
+    """MᵀM is a number for a vector M and a mask for a diagonal matrix M: not decided here."""
+    mask = t.Sym("M")
+    for left, right in itertools.pairwise(factors):
+        transposed = left == t.Transpose(mask) or left == t.Pow(mask, t.Sym("T"))
+        if transposed and right == mask:
+            raise NotEvaluated("MᵀM depends on whether M is a vector or a matrix.")

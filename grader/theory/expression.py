@@ -114,7 +114,9 @@ class Parser(Forms):
         node = self.factor()
         while True:
             kind = self.kind()
-            if kind in MULTIPLICATION:
+            if (kind == "…" or (kind in MULTIPLICATION and self.kind(1) == "…")) and not isinstance(node, t.Num):
+                node = self.continued(node, kind)
+            elif kind in MULTIPLICATION:
                 self.take()
                 right = self.signed_factor()
                 node = product(node, right, MULTIPLICATION[kind])
@@ -125,6 +127,27 @@ class Parser(Forms):
                 node = product(node, self.factor(), "")
             else:
                 return node
+
+    def continued(self, node: t.Node, kind: str) -> t.Node:
+        """(1 − β_1)(1 − β_2) ⋯ (1 − β_t) as a product over its index."""
+        if kind != "…":
+            self.take()
+        dots = self.take("…")
+        while self.kind() in MULTIPLICATION:
+            self.take()
+        last = self.factor()
+        factors = list(node.factors) if isinstance(node, t.Mul) else [node]
+        used = {part.name for part in t.walk(last) if isinstance(part, t.Sym)}
+        running = t.Sym(next(name for name in ("k", "j", "n", "m", "running") if name not in used))
+        for index in dict.fromkeys(i for part in t.walk(last) if isinstance(part, t.Sym) for i in part.index):
+            for place in range(len(factors)):
+                for start in (0, 1):
+                    expected = (_at(last, index, t.number(start + k)) for k in range(len(factors) - place))
+                    if all(a == b for a, b in zip(factors[place:], expected, strict=True)):
+                        body = _at(last, index, running)
+                        whole: t.Node = t.Big("prod", running.name, t.number(start), index, body)
+                        return whole if place == 0 else t.Mul((*factors[:place], whole))
+        raise UnsupportedForm("The product with dots is not understood; write it with ∏.", dots.column)
 
     def signed_factor(self) -> t.Node:
         return t.Neg(self.factor()) if self.sign() < 0 else self.factor()
@@ -322,6 +345,11 @@ class Parser(Forms):
         if labels or len(index) != 1:
             raise ReadError("An index after a bracket must be one component.", self.column())
         return index[0]
+
+
+def _at(node: t.Node, index: t.Node, value: t.Node) -> t.Node:
+    """The node with one of its indices replaced."""
+    return t.substitute(node, lambda part: value if part == index else None)
 
 
 def product(left: t.Node, right: t.Node, op: str) -> t.Node:

@@ -193,6 +193,9 @@ class Forms(Symbols):
             else:
                 var, low, found = self.lower_limit()
                 high = found if found is not None else high
+        if kind == "sum" and high is None and (self.family, var) in (("elbo", "t"), ("score", "i"), ("score", "j")):
+            low = low if low is not None else t.ONE
+            high = t.Sym("T") if self.family == "elbo" else t.Sym("d")
         if low is None or high is None:
             raise UnsupportedForm("State where the sum or product starts and ends.", token.column)
         factors = self.body_factors()
@@ -242,6 +245,10 @@ class Forms(Symbols):
                     high = t.Add((high, t.Neg(t.ONE)))
             else:
                 low, high = t.ONE, second if relation == "≤" else t.Add((second, t.Neg(t.ONE)))
+        elif relation in ("≥", ">"):
+            self.take()
+            second = self.expression()
+            low = second if relation == "≥" else t.Add((second, t.ONE))
         self.bars.pop()
         self.close(opening)
         if not isinstance(first, t.Sym) or first.index:

@@ -62,6 +62,21 @@ def moments(node: t.Node, evaluator: Evaluator, definitions: tuple[Definition, .
     return middle, tuple(total)
 
 
+def with_noise_symbols(node: t.Node, definitions: tuple[Definition, ...]) -> tuple[t.Node, tuple[Definition, ...]]:
+    """“μ + N(0, Σ)”: a Gaussian inside a sum is a random variable of its own."""
+    added: list[Definition] = []
+
+    def named(part: t.Node) -> t.Node | None:
+        if not isinstance(part, t.Gauss) or part.variate is not None:
+            return None
+        symbol = t.Sym(f"epsilon_N{len(added)}")
+        added.append(Definition(symbol.name, symbol, part, law=True))
+        return symbol
+
+    changed = t.substitute(node, named)
+    return changed, (*definitions, *added)
+
+
 def _slope(evaluator: Evaluator, node: t.Node, name: t.Sym, centre: Vec, middle: Vec) -> tuple[Real, ...]:
     """The coefficient of one noise, coordinate by coordinate; the dependence must be linear."""
     n, d = evaluator.n, evaluator.model.d
@@ -89,6 +104,8 @@ def transition_equal(
 ) -> dict[str, Any]:
     """Fields of an Outcome."""
     definitions = reading.definitions
+    if not isinstance(node, t.Gauss):
+        node, definitions = with_noise_symbols(node, definitions)
     if not isinstance(node, t.Gauss) and not noise_symbols(node, definitions):
         return _density_equal(reading, node, reference, relation, seed, digits, policy)
     if relation == "∝" and not isinstance(node, t.Gauss):

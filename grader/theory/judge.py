@@ -13,6 +13,7 @@ from grader.theory.deciding import (
     PLANS,
     Difference,
     Plan,
+    component_index,
     make_evaluator,
     make_model,
     many_digits,
@@ -149,6 +150,11 @@ def _judge_statement(reading: Reading, statement: Statement, policy: AnswerPolic
     deciders: dict[str, Callable[..., Outcome]] = {"2.1": _decide_elbo, "2.3": _decide_transition}
     decide = deciders.get(question, _decide_value)
     outcome = _guarded(lambda digits: decide(reading, node, reference, relation, policy, digits))
+    if question == "2.5" and outcome.mistake == "kind_mismatch" and component_index(node):
+        sentence = (
+            f"Components (index {component_index(node)}) and whole vectors stand side by side; a person looks at it."
+        )
+        return Outcome("undecided", sentence=sentence)
     if outcome.verdict == "correct" and many_digits(node):
         outcome = _guarded(lambda digits: decide(reading, node, reference, relation, policy, MORE_DIGITS))
     loose = ("≈", "∝") if question != "2.3" else ("≈",)
@@ -309,14 +315,10 @@ def _posterior_variance(mine: Evaluator, right: Evaluator, node: t.Node) -> Outc
 
 
 def _scalar_component(node: t.Node) -> bool:
-    from grader.theory.deciding import component_index
-
     return bool(component_index(node))
 
 
 def _componentwise(reference: t.Node, node: t.Node) -> t.Node:
-    from grader.theory.deciding import component_index
-
     return t.Component(reference, t.Sym(component_index(node)))
 
 

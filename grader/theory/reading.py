@@ -12,7 +12,15 @@ from grader.theory.definitions import definition_of
 from grader.theory.errors import NoAnswer, ReadError, TooLarge, UnknownWord
 from grader.theory.expression import parse_tokens
 from grader.theory.questions import family_of, is_answer_side
-from grader.theory.segments import Segment, only_prose, segments, split_chain, strip_prose
+from grader.theory.segments import (
+    Segment,
+    StatedMoments,
+    only_prose,
+    segments,
+    split_chain,
+    stated_moments,
+    strip_prose,
+)
 from grader.theory.tokens import Token, guess_language, tokenize
 from grader.theory.typesetting import typeset
 
@@ -95,12 +103,28 @@ def read(question: str, lang: str, text: str, definitions: Iterable[Definition] 
     family = family_of(question)
     language = guess_language(text) if lang == "auto" else lang
     tokens = tokenize(text, language)
+    if question == "2.3":
+        stated = stated_moments(tokens)
+        if stated is not None:
+            return _from_moments(question, language, text, stated, tuple(definitions))
     pieces = segments(tokens, language)
     if len(pieces) > MAX_STATEMENTS:
         raise TooLarge(f"The text has more than {MAX_STATEMENTS} statements.", 0)
     statements = [_statement(text, piece, family, language) for piece in pieces]
     statements = [s for s in statements if s is not None]
     return classify(question, language, text, tuple(s for s in statements if s), tuple(definitions))
+
+
+def _from_moments(
+    question: str, lang: str, text: str, stated: StatedMoments, definitions: tuple[Definition, ...]
+) -> Reading:
+    """“Gaussian with mean … and variance …” as a Gaussian."""
+    family = family_of(question)
+    mean, spread = parse_tokens(stated.mean, family, lang), parse_tokens(stated.spread, family, lang)
+    node = t.Gauss(mean, spread, None, stated.deviation)
+    member = Member(text, 0, len(text), node)
+    statement = Statement((member,), ())
+    return Reading(question, lang, text, (statement,), definitions, (statement,))
 
 
 def parse(question: str, lang: str, text: str) -> t.Node:
@@ -114,6 +138,9 @@ def _statement(text: str, piece: Segment, family: str, lang: str) -> Statement |
         member = Member(_cut(text, piece.tokens), piece.tokens[0].column, piece.tokens[-1].end, None, None)
         return Statement((member,), (), piece.intro, "prose")
     chains, relations = split_chain(piece.tokens)
+    if "∈" in relations and "=" in relations[: relations.index("∈")]:  # D* = … ∈ [0, 1]: a remark on the value
+        cut = relations.index("∈")
+        chains, relations = chains[: cut + 1], relations[:cut]
     members = []
     for place, chain in enumerate(chains):
         stripped = strip_prose(chain, first=place == 0, last=place == len(chains) - 1)

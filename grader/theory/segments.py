@@ -186,6 +186,10 @@ def only_prose(tokens: tuple[Token, ...], lang: str) -> bool:
         return all(
             token.kind == "name" and token.value in v.PROSE for token in tokens[tail:] if token.kind == "name"
         ) and not any(token.kind == "num" for token in tokens[tail:])
+    if first.value in ("all", "any", "every", "each", "fixed") and all(
+        token.kind in ("name", "_", "{", "}") for token in tokens
+    ):
+        return True
     plain = all(token.kind in ("name", "(", ")", "-", "'") for token in tokens)
     return plain and all(token.value in v.PROSE for token in tokens if token.kind == "name") and first is not None
 
@@ -206,3 +210,55 @@ def strip_prose(tokens: tuple[Token, ...], *, first: bool, last: bool) -> tuple[
 
 def _is_prose(token: Token) -> bool:
     return token.kind == "name" and len(token.value) > 1 and token.value in v.PROSE
+
+
+@dataclass(frozen=True, slots=True)
+class StatedMoments:
+    """The tokens of a mean and of a variance (or deviation) that are stated in words."""
+
+    mean: tuple[Token, ...]
+    spread: tuple[Token, ...]
+    deviation: bool
+
+
+_VARIANCE_WORDS = frozenset({"variance", "covariance", "var", "cov", "Var", "Cov"})
+_BETWEEN = frozenset(
+    {"is", "of", "matrix", "and", "with", "the", "a", "has", "diagonal", "equal", "to", "distribution"}
+)
+
+
+def stated_moments(tokens: tuple[Token, ...]) -> StatedMoments | None:
+    """“mean μ and variance Σ”, with nothing else that could matter before, between or behind; else None."""
+    words = [
+        (place, token.value) for place, token in enumerate(tokens) if token.kind == "name" and len(token.value) > 1
+    ]
+    means = [place for place, word in words if word == "mean"]
+    spreads = [place for place, word in words if word in _VARIANCE_WORDS or word in ("std", "deviation")]
+    if len(means) != 1 or len(spreads) != 1 or means[0] > spreads[0]:
+        return None
+    before = tokens[: means[0]]
+    if any(
+        token.kind != "name" or (len(token.value) > 1 and token.value not in v.PROSE | v.INTRODUCTIONS)
+        for token in before
+    ):
+        return None
+    if any(token.kind == "name" and len(token.value) == 1 and token.value not in "aA" for token in before):
+        return None
+    deviation = tokens[spreads[0]].value in ("std", "deviation")
+    return StatedMoments(_core(tokens[means[0] + 1 : spreads[0]]), _core(tokens[spreads[0] + 1 :]), deviation)
+
+
+def _core(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Tokens without the words and punctuation around them."""
+    start, stop = 0, len(tokens)
+
+    def loose(token: Token) -> bool:
+        return token.kind in ("=", ",", ".", ":", ";", "\n", "quad") or (
+            token.kind == "name" and len(token.value) > 1 and (token.value in _BETWEEN or token.value == "standard")
+        )
+
+    while start < stop and loose(tokens[start]):
+        start += 1
+    while stop > start and loose(tokens[stop - 1]):
+        stop -= 1
+    return tokens[start:stop]
