@@ -157,10 +157,8 @@ def _reference(name: str) -> ModuleType:
 
 def _calibration(tolerance: Tolerance, values: np.ndarray[Any, np.dtype[np.float64]], tries: int) -> Calibration:
     tail = fit_tail(values)
-    if np.ptp(values) == 0 and values[0] <= tolerance.value / 10:
-        rate = 0.0  # no run differs from another: nothing random is bounded
-    else:
-        rate = failure_rate(values, tolerance.value)
+    exact = np.ptp(values) == 0 and values[0] <= tolerance.value / 10  # then nothing random is bounded
+    rate = 0.0 if exact else failure_rate(values, tolerance.value)
     wanted = tail.quantile(TARGET ** (1 / tries)) if tail is not None else None
     return Calibration(tolerance.name, tolerance.value, len(values), float(values.max()), wanted, rate**tries)
 
