@@ -44,15 +44,47 @@ class Form:
 @lru_cache(maxsize=32)
 def forms(driver: str) -> Mapping[str, Form]:
     """The form of each top-level function's value. Functions that are not understood have none."""
-    found: dict[str, Form] = {}
-    for node in ast.parse(driver).body:
-        if isinstance(node, ast.FunctionDef):
-            form = _annotated(node)
-            keys = _returned_keys(node)
-            if keys:
-                form = Form((dict,), keys)
-            found[node.name] = form
-    return found
+    functions = {node.name: node for node in ast.parse(driver).body if isinstance(node, ast.FunctionDef)}
+    return {name: _form(node, functions) for name, node in functions.items()}
+
+
+def _form(function: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef], depth: int = 0) -> Form:
+    """The form by the returned expressions, else by the annotation."""
+    returned = _returned(function)
+    keys = tuple(_keys(value) for value in returned if isinstance(value, ast.Dict))
+    if keys and len(keys) == len(returned):
+        return Form((dict,), keys)
+    if len(returned) == 1 and isinstance(returned[0], ast.Call) and isinstance(returned[0].func, ast.Name):
+        called = functions.get(returned[0].func.id)
+        if called is not None and depth < 4:
+            return _form(called, functions, depth + 1)
+    kinds = {_container(value, function) for value in returned}
+    if len(kinds) == 1 and (kind := kinds.pop()) is not None:
+        return Form((kind,))
+    return _annotated(function)
+
+
+def _keys(value: ast.Dict) -> frozenset[str]:
+    constants = (key.value for key in value.keys if isinstance(key, ast.Constant))
+    return frozenset(key for key in constants if isinstance(key, str))
+
+
+def _container(value: ast.expr | None, function: ast.FunctionDef) -> type | None:
+    """dict or list, when ``value`` is written as one or is a name that begins as one."""
+    if isinstance(value, ast.Name):
+        firsts = (
+            node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id == value.id for target in node.targets)
+        )
+        return _container(next((first for first in firsts if not isinstance(first, ast.Name)), None), function)
+    if isinstance(value, ast.Call):
+        name = getattr(value.func, "id", "")
+        return {"list": list, "sorted": list, "dict": dict}.get(name)
+    if isinstance(value, ast.Dict | ast.DictComp):
+        return dict
+    return list if isinstance(value, ast.List | ast.ListComp) else None
 
 
 def _annotated(function: ast.FunctionDef) -> Form:
@@ -61,17 +93,6 @@ def _annotated(function: ast.FunctionDef) -> Form:
         returns = returns.value
     name = returns.attr if isinstance(returns, ast.Attribute) else getattr(returns, "id", "")
     return Form(_PLAIN.get(name, ()))
-
-
-def _returned_keys(function: ast.FunctionDef) -> tuple[frozenset[str], ...]:
-    """Constant keys of every dictionary that is returned; empty when anything else is."""
-    keys = []
-    for value in _returned(function):
-        if not isinstance(value, ast.Dict):
-            return ()
-        constants = (key.value for key in value.keys if isinstance(key, ast.Constant))
-        keys.append(frozenset(key for key in constants if isinstance(key, str)))
-    return tuple(keys)
 
 
 def _returned(function: ast.FunctionDef) -> list[ast.expr | None]:
