@@ -147,3 +147,24 @@ def test_an_absurd_answer_is_not_read_and_costs_nothing_else(check, tmp_path: Pa
     assert len(run.question("1.1.result")["message"]) < 1000
     if len(answer) < 200_000:
         assert run.question("3.1")["outcome"] == "passed"
+
+
+SEED_MISTAKES = {
+    "1.2.result": "lost_log_4",
+    "1.2.steps": "kl_second_argument",
+    "2.1": "sign+beta_not_squared",
+    "2.3.steps": "joint_for_marginal",
+    "2.4.steps": "exponent_sign",
+    "2.5.result": "mask_on_x_known_only",
+    "2.5.steps": "mask_only_on_known",
+}
+SEED_RIGHT = {"1.1.result", "2.3.result", "2.3.beta_bar", "2.4.result", "3.1", "3.2.verdict", "3.3", "3.4.verdict"}
+
+
+def test_the_founding_document_gets_its_grade_with_each_wrong_result_named(check) -> None:
+    run = check(SUBMISSIONS / "seed")
+    theory = [q for q in run.report["questions"] if q["number"][0] in "123"]
+    assert {q["number"]: q["mistake"] for q in theory if q["mistake"]} == SEED_MISTAKES
+    assert {q["number"] for q in theory if q["outcome"] == "passed"} == SEED_RIGHT
+    coding = [q for q in run.report["questions"] if q["number"][0] in "45"]
+    assert {q["mistake"] for q in coding} == {"missing_file"}
