@@ -66,7 +66,7 @@ def _draw(rng: np.random.Generator, which: str, n: int) -> Plant:
     plant = draw_plant(rng, n, 3.0)
     for _ in range(compare.REDRAWS * 5):
         a, b = logits(plant)
-        right = _right(which, plant)["value"]
+        right = _right_value(which, a, b)
         values = variant_values(which, a, b).values()
         distances = [abs(v - scale * right) / abs(right) for v in values for scale in SCALES[which]]
         if n == 1 or min(distances) >= compare.SEPARATION:
@@ -135,6 +135,16 @@ def _changed_inputs(plant: Plant, b: Array) -> dict[str, float]:
     changed = {"wrong_input~inverted": 1 - images, "wrong_input~rescaled": 2 * images - 1}
     right = DISCRIMINATOR["real_term_missing"].value
     return {name: right(b, -(x @ weight + bias)) + right(b, b) for name, x in changed.items()}
+
+
+def _right_value(which: str, a: Array, b: Array) -> float:
+    import torch
+
+    from reference import gan as reference
+
+    real, fake = torch.from_numpy(a), torch.from_numpy(b)
+    loss = reference.discriminator_loss(real, fake) if which == "d" else reference.generator_loss(fake)
+    return float(loss)
 
 
 def _right(which: str, plant: Plant) -> dict[str, Any]:
