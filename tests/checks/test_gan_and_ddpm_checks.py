@@ -1,4 +1,4 @@
-"""The closed-form checks of the GAN and of the DDPM track: right code passes, a mistake costs in its own question only."""
+"""The closed-form checks of the GAN and of the DDPM track: right code passes, a mistake costs in its own question."""
 
 from __future__ import annotations
 
