@@ -54,14 +54,13 @@ def missing_questions(row: Row, grades: dict[str, Grade], settings: ClassSetting
 def plan(store: Store, settings: ClassSettings, options: ClassOptions, keys: Iterable[str] | None = None) -> list[Job]:
     """The jobs that are left. `keys` limits them to some submissions."""
     wanted = None if keys is None else set(keys)
-    grades = store.grades()
     jobs = []
     for row in store.rows():
         if (wanted is not None and row.key not in wanted) or row.state == "failed":
             continue
         only: tuple[str, ...] = ()
         if row.state == "done":
-            only = missing_questions(row, grades.get(row.id, {}), settings, quick=options.quick)
+            only = missing_questions(row, store.grades(row.id).get(row.id, {}), settings, quick=options.quick)
             if not only:
                 continue
         jobs.append(

@@ -71,7 +71,15 @@ class LocalExecutor:
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Finished | Failed]:
         """See Executor. Raises GraderError when no grading process can be started."""
         source, lock, stopped = iter(jobs), threading.Lock(), threading.Event()
-        answers: queue.Queue[Finished | Failed | GraderError | None] = queue.Queue()
+        answers: queue.Queue[Finished | Failed | GraderError | None] = queue.Queue(len(self._processes))
+
+        def put(answer: Finished | Failed | GraderError | None) -> None:
+            """Waits while the store is slower than the grading: what is not stored yet must not pile up."""
+            while not stopped.is_set():
+                try:
+                    return answers.put(answer, timeout=POLL_S)
+                except queue.Full:
+                    continue
 
         def work(process: GradingProcess) -> None:
             try:
@@ -81,14 +89,14 @@ class LocalExecutor:
                     if job is None:
                         break
                     listener(Event(job.key))
-                    answers.put(persist(process, job, listener))
+                    put(persist(process, job, listener))
             except GraderError as error:
-                answers.put(error)
+                put(error)
             except Exception as error:
-                answers.put(GraderError(f"A job slot failed: {type(error).__name__}: {error}"))
+                put(GraderError(f"A job slot failed: {type(error).__name__}: {error}"))
             finally:
                 process.close()
-                answers.put(None)
+                put(None)
 
         threads = [threading.Thread(target=work, args=(p,), daemon=True) for p in self._processes]
         for thread in threads:

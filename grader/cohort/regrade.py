@@ -47,12 +47,11 @@ class Regrading:
 
 def regrade(store: Store, settings: ClassSettings) -> Regrading:
     """Judges every graded submission anew. Writes nothing."""
-    grades = store.grades()
     decisions = store.decisions()
     changes, rows, missing = [], [], {}
     done = [row for row in store.rows() if row.state == "done"]
     for row in done:
-        current = grades.get(row.id, {})
+        current = store.grades(row.id).get(row.id, {})
         before = {number: grade.verdict for number, grade in current.items()}
         judged = judge_submission(settings, row.track, row.key, store.evidence(row.id), before, decisions)
         lacking = [n for n in judged.missing if not _still_left_out(before.get(n))]

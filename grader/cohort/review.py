@@ -44,13 +44,12 @@ class Group:
 def queue(store: Store, settings: ClassSettings) -> list[Group]:
     """Every answer that awaits a person or was decided by one, by question; alike answers follow each other."""
     decisions = store.decisions()
-    grades = store.grades()
     found: dict[tuple[str, str], Group] = {}
     for row in store.rows():
         if row.state != "done":
             continue
         evidence = store.evidence(row.id)
-        before = {n: g.verdict for n, g in grades.get(row.id, {}).items()}
+        before = {n: g.verdict for n, g in store.grades(row.id).get(row.id, {}).items()}
         if not any(v.outcome in ("needs_review", "grader_error") for v in before.values()) and not decisions:
             continue
         machine = judge_submission(settings, row.track, row.key, evidence, before, {}).verdicts

@@ -229,10 +229,12 @@ class Store:
 
     def grades(self, submission_id: int | None = None) -> dict[int, dict[str, Grade]]:
         """The grades that count now, by submission and question number."""
-        where = "" if submission_id is None else "WHERE submission_id = ?"
-        found = self.connection.execute(
-            f"SELECT {GRADE_COLUMNS} FROM current_grade {where}", () if submission_id is None else (submission_id,)
-        )
+        if submission_id is None:
+            found = self.connection.execute(f"SELECT {GRADE_COLUMNS} FROM current_grade")
+        else:
+            latest = "SELECT max(id) FROM grade WHERE submission_id = ? GROUP BY number"
+            query = f"SELECT {GRADE_COLUMNS} FROM grade WHERE id IN ({latest})"
+            found = self.connection.execute(query, (submission_id,))
         by_owner: dict[int, dict[str, Grade]] = {}
         for fields in found:
             grade = grade_of(fields)
