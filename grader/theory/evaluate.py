@@ -63,7 +63,9 @@ class Evaluator(Laws):
         self.probes: dict[str, Value] = {}
         """Trial values of a symbol that an equation is solved for."""
         self.steps = 0
-        ints = {"t": model.t, "T": model.steps}
+        ints = {"t": model.t, "T": model.steps} if model.family in ("diffusion", "elbo") else {}
+        self.points: list[str] = []
+        """Names of unbound points, in the order met: p_r(x) and p_g(y) are values at two points."""
         self.base = Scope(ints=ints, states=self.base_states())
 
     def base_states(self) -> dict[int, int]:
@@ -483,7 +485,7 @@ class Evaluator(Laws):
         if self.model.family == "gan" and arguments and definition.parameters:
             parameter, argument = definition.parameters[0], arguments[0]
             if isinstance(parameter, t.Sym) and isinstance(argument, t.Sym):
-                atom = s.atoms.get(argument.name, s.atom)
+                atom = self.atom_at(argument.name, s)
                 return replace(inner, atoms={parameter.name: atom}, atom=atom)
         return inner
 

@@ -323,6 +323,10 @@ class Parser(Forms):
         if len(token.value) == 1:
             self.take()
             return t.Num(Fraction(token.value))
+        if not token.value.isdigit():
+            raise UnexpectedSymbol(
+                f"Put braces around {token.value} here: TeX takes its first digit only.", token.column
+            )
         rest = Token("num", token.value[1:], token.column + 1, token.end)
         self.tokens = (*self.tokens[: self.at], rest, *self.tokens[self.at + 1 :])
         return t.Num(Fraction(token.value[0]))

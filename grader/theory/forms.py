@@ -572,6 +572,8 @@ class Forms(Symbols):
         if self.kind() == "_":
             _, index = self.subscript("")
             variate = index[0] if index else None
+        if self.kind() not in ("(", "["):
+            raise MissingOperand("A Gaussian stands without its mean and variance, N(x; μ, Σ).", token.column)
         opening = self.take()
         self.bars.append("gauss")
         parts: list[t.Node | None] = []

@@ -157,6 +157,8 @@ def _judge_statement(reading: Reading, statement: Statement, policy: AnswerPolic
         return Outcome("undecided", sentence=sentence)
     if outcome.verdict == "correct" and many_digits(node):
         outcome = _guarded(lambda digits: decide(reading, node, reference, relation, policy, MORE_DIGITS))
+    if outcome.verdict == "correct" and (doubt := left_side_doubt(reading, statement, node, policy)):
+        return Outcome("undecided", sentence=doubt)
     loose = ("≈", "∝") if question != "2.3" else ("≈",)
     if outcome.verdict == "correct" and relation in (*loose, *(("≤", "≥") if question != "2.1" else ())):
         return Outcome("undecided", sentence=f"The answer is stated with “{relation}” where an equation is asked for.")
@@ -197,6 +199,40 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
             if replaced is not left:
                 reference = replaced
     return node, reference, relation
+
+
+def left_side_doubt(reading: Reading, statement: Statement, node: t.Node, policy: AnswerPolicy) -> str:
+    """A sentence when a right expression is stated for something else than what is asked; empty otherwise."""
+    if len(statement.members) < 2:
+        return ""
+    left = statement.members[0]
+    if left.node is None:
+        opening = left.text.lstrip(" $({[")
+        operators = (
+            "-",
+            "−",
+            "\\frac",
+            "\\tfrac",
+            "\\dfrac",
+            "\\log",
+            "\\ln",
+            "\\exp",
+            "\\sqrt",
+            "log",
+            "exp",
+            "sqrt",
+            "√",
+        )
+        if opening[:1].isdigit() or opening.startswith(operators):
+            return "The expression is right for the quantity that is asked for, but its left side could not be read."
+        return ""
+    if isinstance(left.node, t.Call) and reading.question in ("2.3", "2.4") and left.node.name in ("q", "p", "law"):
+        before = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
+        now, start = t.Sym("x", (t.Sym("t"),)), t.Sym("x", (t.number(0),))
+        expected = ((now,), {start}) if reading.question == "2.3" else ((before,), {now, start})
+        if left.node.args != expected[0] or set(left.node.given) != expected[1]:
+            return "The expression is right for the law that is asked for, but it is stated for another one."
+    return ""
 
 
 def _only_a_name(question: str, node: t.Node | None, reading: Reading) -> bool:

@@ -23,6 +23,7 @@ class Laws:
     model: Model
     n: Numbers
     base: Scope
+    points: list[str]
 
     def eval(self, node: t.Node, s: Scope) -> Value:
         raise NotImplementedError
@@ -65,12 +66,20 @@ class Laws:
             raise self.unknown(node)
         if len(node.args) != 1 or not isinstance(node.args[0], t.Sym):
             raise NotEvaluated("A density is taken at something that is no point x.")
-        atom = s.atoms.get(node.args[0].name, s.atom)
+        atom = self.atom_at(node.args[0].name, s)
         if node.name == "D_star":
             if not self.model.discriminator_known:
                 raise self.unknown(node)
             return self.optimal_discriminator(atom)
         return self.model.densities[node.name][atom]
+
+    def atom_at(self, name: str, s: Scope) -> int:
+        """The atom that a point variable stands for; two unbound names stand for two points."""
+        if name in s.atoms:
+            return s.atoms[name]
+        if name not in self.points:
+            self.points.append(name)
+        return (s.atom + self.points.index(name)) % ATOMS
 
     def score_call(self, node: t.Call, s: Scope) -> Value:
         if node.name not in ("s_theta", "s"):

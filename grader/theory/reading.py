@@ -220,6 +220,8 @@ def _role(question: str, statement: Statement) -> tuple[str, Definition | None, 
     if "~" in relations:
         if own and isinstance(rhs, t.Gauss):
             return "answer", None, True
+        if lhs is None or rhs is None:
+            return "clause", None, False
         definition = definition_of(lhs, rhs, law=True)
         return ("definition" if definition else "condition"), definition, False
     if relations <= {"≤", "≥", "→"} and len(statement.members) == 2 and not own and not _is_bound(question, statement):

@@ -87,6 +87,10 @@ def test_no_code_is_executed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        r"\frac0.5",
+        r"\mathcal{N}M",
+        "N_g",
+        r"N_t|x_0)",
         "",
         " ",
         "$$",
