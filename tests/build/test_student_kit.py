@@ -165,7 +165,7 @@ def test_no_typed_answer_is_in_the_kit() -> None:
     squeezed = "".join(text.split())
     for path in [ROOT / "reference" / "answers.toml", *(ROOT / "submissions").glob("perfect*/answers.toml")]:
         for answer in _strings(tomllib.loads(path.read_text("utf-8"))):
-            if len(answer) >= 12 and not answer.replace("_", "").isalnum():
+            if len(answer) >= 12 and any(sign in answer for sign in "+-*/\\="):
                 assert "".join(answer.split()) not in squeezed, answer
 
 

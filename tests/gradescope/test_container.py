@@ -94,7 +94,7 @@ def test_full_marks_within_five_minutes_at_half_a_processor_in_768_mb(box: Conta
 
 def test_the_students_code_runs_walled_in(box: Container) -> None:
     _, document = graded(box, folder("perfect"))
-    assert "user drop" in " ".join(document["extra_data"]["isolation"])
+    assert {"process", "user_drop", "seccomp"} <= set(document["extra_data"]["isolation"])
 
 
 def test_an_empty_hand_in_gets_nothing_and_a_reason_each(box: Container) -> None:
@@ -104,11 +104,9 @@ def test_an_empty_hand_in_gets_nothing_and_a_reason_each(box: Container) -> None
 
 
 def test_an_attack_gains_nothing_and_costs_only_its_own_file(box: Container) -> None:
-    files = folder("perfect")
-    honest = files["hw5_ddpm.py"]
-    _, document = graded(box, {"hw5_gan.py": ATTACK.encode() + files["hw5_gan.py"], "hw5_ddpm.py": honest})
+    files = {**folder("perfect"), "hw5_gan.py": ATTACK.encode() + folder("template")["hw5_gan.py"]}
+    _, document = graded(box, files)
     by_number = {test["number"]: test for test in document["tests"]}
     assert sum(test["score"] for number, test in by_number.items() if number.startswith("4.")) == 0
-    assert all(t["score"] == t["max_score"] for n, t in by_number.items() if n.startswith("5.") and n != "5.9")
+    assert all(t["score"] == t["max_score"] for n, t in by_number.items() if n.startswith("5."))
     assert "seed_key" not in json.dumps(document)
-    assert document["score"] < 40

@@ -1,0 +1,38 @@
+"""Makes docs/terminal.svg, the picture of the README's first screen, from a real run.
+
+.venv/bin/python docs/make_pictures.py [SUBMISSION]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from grader.checks.catalogue import CHECK_NAMES
+from grader.report.terminal import print_report
+from grader.rubric import read_rubric
+from grader.run import Options, default_paths, grade
+from grader.scoring.tolerances import read_tolerances
+from grader.tracks import open_homework
+
+HERE = Path(__file__).resolve().parent
+WIDTH = 112
+
+
+def main(submission: Path) -> None:
+    """Grades the submission and writes the terminal's picture."""
+    rubric_path, tolerances_path = default_paths()
+    rubric = read_rubric(rubric_path, checks=CHECK_NAMES)
+    report = grade(open_homework(submission), rubric, read_tolerances(tolerances_path), Options())
+    with open("/dev/null", "w", encoding="utf-8") as nowhere:
+        console = Console(record=True, width=WIDTH, file=nowhere, force_terminal=True, highlight=False)
+        console.print(f"$ ./run_autograder {submission.name}", style="bold")
+        print_report(report, console)
+        svg = console.export_svg(title="grader")
+    (HERE / "terminal.svg").write_text(svg, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "submissions" / "perfect")

@@ -1,0 +1,139 @@
+"""The documentation keeps its word: its commands run, its links lead somewhere, its example of a check works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+
+from grader.checks.registry import REGISTRY, Record
+from grader.cli import app
+from grader.model import Evidence, Lost
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ITSELF = ("./run_tests",)
+"""What runs this test is not run by it."""
+SERVES = "grader review"
+COMMAND_S = 900.0
+
+
+def commands(page: Path) -> list[str]:
+    """The lines after a `$` in the page's ```console blocks, in order."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text("utf-8"), re.S)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def test_there_are_commands_to_run() -> None:
+    assert sum(len(commands(page)) for page in PAGES) >= 10
+
+
+def _options(command: Any) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_command_and_option_named_in_the_docs_exists(page: Path) -> None:
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    text = page.read_text("utf-8")
+    mentioned = [c for c in commands(page) if c.startswith("grader ")] + re.findall(r"`(grader [a-z][^`]*)`", text)
+    for line in mentioned:
+        words = line.split()
+        assert words[1] in known, line
+        for word in words[2:]:
+            if word.startswith("--"):
+                assert word.split("=")[0].rstrip("…].,") in _options(known[words[1]]), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_link_and_path_leads_to_something(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for path in re.findall(r"`((?:grader|reference|submissions|docs|tests)/[\w/.-]+)`", text):
+        assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
+def test_every_command_in_the_docs_runs(page: Path, tmp_path: Path) -> None:
+    for name in ("submissions", "reference", "docs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    environment = {**os.environ, "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    for line in commands(page):
+        if line.startswith(ITSELF):
+            continue
+        words = [str(ROOT / w[2:]) if w.startswith("./") else w for w in shlex.split(line)]
+        if line.startswith(SERVES):
+            _serves(words, tmp_path, environment)
+            continue
+        done = subprocess.run(
+            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=COMMAND_S, check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def _serves(words: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """A server says where it is, and goes when it is interrupted."""
+    with subprocess.Popen(
+        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as server:
+        os.set_blocking(server.stdout.fileno(), False)  # type: ignore[union-attr]
+        said, until = "", time.monotonic() + 60
+        while "127.0.0.1" not in said and time.monotonic() < until and server.poll() is None:
+            said += (server.stdout.read() or b"").decode()  # type: ignore[union-attr]
+            time.sleep(0.1)
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+    assert "127.0.0.1" in said
+
+
+@pytest.fixture
+def example() -> Iterator[dict[str, Any]]:
+    text = (ROOT / "docs" / "authors.md").read_text("utf-8")
+    found = re.search(r"```python\n(.*?)```", text, re.S)
+    assert found
+    names: dict[str, Any] = {}
+    exec(compile(found[1], "authors.md", "exec"), names)
+    yield names
+    REGISTRY.pop(names["monotone"].name)
+
+
+@pytest.mark.parametrize(("bars", "lost"), [([0.1, 0.2, 0.5], []), ([0.5, 0.2, 0.1], ["not_monotone"])])
+def test_the_example_of_a_new_check_measures_and_judges(
+    example: dict[str, Any], bars: list[float], lost: list[str]
+) -> None:
+    bench = SimpleNamespace(rng=np.random.default_rng(1), call=lambda name, function, arguments: {"value": bars})
+    record, monotone = Record(), example["monotone"]
+    monotone.measure(bench, record)
+    findings = monotone.judge_function(Evidence(monotone.name, record.facts), None)
+    assert [f.mistake for f in findings if isinstance(f, Lost)] == lost
+
+
+def test_the_example_is_as_short_as_it_says() -> None:
+    text = (ROOT / "docs" / "authors.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.S)[1]  # type: ignore[index]
+    lines = [line for line in code.splitlines() if line.strip() and not line.startswith(("import", "from"))]
+    assert len(lines) <= 15
+
+
+def test_the_example_of_a_row_is_a_rubric_row(tmp_path: Path) -> None:
+    from grader.rubric import read_rubric
+
+    text = (ROOT / "docs" / "authors.md").read_text("utf-8")
+    row = re.search(r"```toml\n(.*?)```", text, re.S)[1]  # type: ignore[index]
+    rubric = (ROOT / "reference" / "rubric.toml").read_text("utf-8").replace('points = "40"', 'points = "41"', 1)
+    path = tmp_path / "rubric.toml"
+    path.write_text(f"{rubric}\n{row}", "utf-8")
+    assert "3.5" in {q.number for q in read_rubric(path).questions}
