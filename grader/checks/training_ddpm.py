@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,13 @@ from grader.checks import figures
 from grader.checks.registry import Bench, Record, Settings, check
 from grader.checks.training_judge import judge_training
 from grader.checks.training_points import Floats, Recipe, train_network
-from grader.model import Evidence, Finding, Lost
+from grader.model import Evidence, Finding, Json, Lost
 from grader.scoring.tolerances import read_tolerances
 from reference.ddpm import beta_schedule, p_sample, q_sample
 
 T, BETA_T = 100, 0.1
+NO_EFFECT = 1e-4
+"""Relative change of the output below which x_t or t has no part in it (trained networks: about 1)."""
 BETAS = beta_schedule(T, 1e-4, BETA_T).double()
 
 
@@ -51,20 +53,55 @@ def recipe() -> Recipe:
 def training(bench: Bench, record: Record) -> None:
     """NoiseNet learns to predict the noise, so that the data can be sampled"""
     bars = {"energy": read_tolerances()["ddpm.training_energy"].value, "modes_missing": 0.0}
-    train_network(bench, record, recipe(), bars)
-    if "training" not in record.facts:
-        return
+    train_network(bench, record, recipe(), bars, again=lambda: not list(_depends(_probe(bench))))
+    if "training" in record.facts or "no_gradient" in record.facts["stopped"]:
+        record(probe=_probe(bench))
+    if "training" in record.facts:
+        figures.points_of_ddpm(bench, record)
+
+
+def _probe(bench: Bench) -> dict[str, Json]:
+    """On what the averaged network's output depends: x, t, the other rows; relative to its size."""
     x = bench.rng.standard_normal((200, 2)).astype(np.float32)
-    early, late = (bench.call("outputs", [x, np.full(200, t, dtype=np.int64)]) for t in (2, T))
-    early, late = np.asarray(early, np.float64), np.asarray(late, np.float64)
-    figures.points_of_ddpm(bench, record)
-    record(time_effect=float(np.abs(early - late).mean() / (np.abs(early).mean() + 1e-12)))
+    low, high = np.full(200, 2), np.full(200, T)
+    mixed = np.where(np.arange(200) % 2, high, low)
+
+    def output(points: Any, t: Any) -> Floats:
+        return np.nan_to_num(np.asarray(bench.call("outputs", [points, t]), np.float64))
+
+    early, late, both, few = output(x, low), output(x, high), output(x, mixed), output(x[:20], low[:20])
+    scale = float(np.abs(early).mean()) + 1e-12
+    own = np.where((mixed == T)[:, None], late, early)
+    return {
+        "t": float(np.abs(early - late).mean()) / scale,
+        "x": float(early.std(axis=0).max()) / scale,
+        "batch": float(np.abs(early[:20] - few).max()) / scale,
+        "row_t": float(np.abs(both - own).max()) / scale,
+        "first_t": float(np.abs(both - early).max()) / scale,
+        "input": float(np.abs(early - x).max()),
+    }
+
+
+def _depends(probe: Mapping[str, Any]) -> Iterator[Lost]:
+    """Faults in what the output depends on."""
+    if probe["input"] < 1e-5:
+        yield Lost("returns_input", "NoiseNet returns x_t itself.")
+    elif probe["x"] < NO_EFFECT and probe["t"] < NO_EFFECT:
+        yield Lost("constant_output", "NoiseNet gives the same output for every x_t and every t.")
+    elif probe["x"] < NO_EFFECT:
+        yield Lost("x_not_used", "NoiseNet gives the same output for every x_t: the point does not enter the network.")
+    elif probe["t"] < NO_EFFECT:
+        yield Lost("t_not_used", "NoiseNet gives the same output for every t: the step does not enter the network.")
+    elif probe["row_t"] > 1e-2 and probe["first_t"] < 1e-3:
+        yield Lost("first_t_only", "NoiseNet uses the first t of the batch for all rows; each row has its own t.")
+    elif max(probe["batch"], probe["row_t"]) > 1e-2:
+        yield Lost(
+            "rows_depend_on_each_other",
+            "NoiseNet's output for one point depends on the other points of the batch; each row must stand for itself.",
+        )
 
 
 @training.judge
 def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
-    effect = seen.facts.get("time_effect")
-    if effect is not None and effect < 1e-4:
-        yield Lost("t_ignored", "NoiseNet gives the same output for every t: the step does not enter the network.")
-        return
-    yield from judge_training(seen, settings, "ddpm.training_energy", "NoiseNet")
+    faults = list(_depends(seen.facts["probe"])) if "probe" in seen.facts else []
+    yield from faults or judge_training(seen, settings, "ddpm.training_energy", "NoiseNet")

@@ -29,6 +29,10 @@ def _stopped(why: object, name: str) -> Lost:
     if isinstance(why, dict) and "shape" in why:
         found, wanted = tuple(why["shape"]), tuple(why["wanted"])
         return Lost("output_shape", f"{name} returned shape {found} for a batch of points, expected {wanted}.")
+    if isinstance(why, dict) and "frozen" in why:
+        if why["frozen"]:
+            return Lost("frozen_network", f"No parameter of {name} requires a gradient: nothing can be learned.")
+        return Lost("no_parameters", f"{name} has no parameters: nothing can be learned (layers in a plain list?).")
     return Lost("no_gradient", f"No gradient reaches {name}'s parameters (no_grad, detach or .data in forward?).")
 
 

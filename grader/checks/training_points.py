@@ -94,6 +94,7 @@ def train_network(
     recipe: Recipe,
     bars: Mapping[str, float],
     schedule: Sequence[tuple[int, float]] = SCHEDULE,
+    again: Callable[[], bool] = lambda: True,
 ) -> None:
     """Trains the student's network by the recipe and writes down every checkpoint, then the counterfactual.
 
@@ -107,7 +108,10 @@ def train_network(
     def training(number: int) -> Iterator[Checkpoint]:
         seed, spent = int(bench.rng.integers(2**31 - 10_000)), 0.0
         cap, rate = schedule[number]
-        latest["parameters"] = bench.call("begin", recipe.class_name, seed, rate, bench.device)["parameters"]
+        begun = bench.call("begin", recipe.class_name, seed, rate, bench.device)
+        latest["parameters"] = begun["parameters"]
+        if not begun["parameters"]:
+            raise Stopped({"frozen": begun["frozen"]})
         losses.clear()
         for step in range(EVERY, cap + 1, EVERY):
             inputs, target, weight = recipe.rows(blobs.draw(EVERY * BATCH, bench.rng), bench.rng)
@@ -124,7 +128,7 @@ def train_network(
                 return
 
     try:
-        attempts = train_until_good(training, bars, len(schedule))
+        attempts = train_until_good(training, bars, len(schedule), again)
     except Stopped as stop:
         record(stopped=stop.why)
         return

@@ -32,7 +32,10 @@ def begin(student: Any, class_name: str, seed: int, learning_rate: float, device
     _run.clear()
     _run.update(net=net, averaged=copy.deepcopy(net), step=0, device=device)
     _run["optimizer"] = torch.optim.Adam(parameters, lr=learning_rate) if parameters else None
-    return {"parameters": sum(p.numel() for p in parameters)}
+    return {
+        "parameters": sum(p.numel() for p in parameters),
+        "frozen": sum(not p.requires_grad for p in net.parameters()),
+    }
 
 
 def _average() -> None:
