@@ -33,4 +33,4 @@ class Output:
         left_out = self.total - len(self._head) - len(self._tail)
         middle = f"\n… {left_out} bytes left out …\n" if left_out else ""
         both = bytes(self._head).decode("utf-8", "replace"), bytes(self._tail).decode("utf-8", "replace")
-        return printable(both[0] + middle + both[1], 4 * self._keep)
+        return printable(both[0] + middle + both[1], 4 * self._keep + 200)

@@ -163,8 +163,11 @@ def test_a_reply_without_the_drivers_parts_is_refused(session: StudentSession) -
 def test_a_dead_zygote_costs_one_call(session: StudentSession) -> None:
     with session.worker("hw5", driver=DRIVER, seed=1, sources={"hw5": "def f(): return 1"}) as worker:
         assert session.process_id is not None
-        for process in psutil.Process(session.process_id).children() or [psutil.Process(session.process_id)]:
+        first = psutil.Process(session.process_id)
+        zygotes = first.children() or [first]
+        for process in zygotes:
             os.kill(process.pid, signal.SIGKILL)
+        psutil.wait_procs(zygotes, timeout=5.0)
         with pytest.raises(StudentFault) as caught:
             worker.call("f")
     assert caught.value.kind == "crashed"
