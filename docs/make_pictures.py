@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -28,9 +29,10 @@ def main(submission: Path) -> None:
     report = grade(open_homework(submission), rubric, read_tolerances(tolerances_path), Options())
     with open("/dev/null", "w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=WIDTH, file=nowhere, force_terminal=True, highlight=False)
-        console.print(f"$ ./run_autograder {submission.name}", style="bold")
+        console.print(f"$ ./run_autograder submissions/{submission.name}", style="bold")
         print_report(report, console)
         svg = console.export_svg(title="grader")
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.S)  # the fonts would be fetched from elsewhere
     (HERE / "terminal.svg").write_text(svg, encoding="utf-8")
 
 
