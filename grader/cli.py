@@ -119,7 +119,13 @@ def _grade_with_display(path: Path, options: Options, rubric_path: Path | None) 
         with Bar(*columns, console=_console(stderr=True), transient=True) as bar:
             task = bar.add_task("starting", total=None)
 
+            warned: set[str] = set()
+
             def show(progress: Progress) -> None:
+                for warning in progress.report.warnings:
+                    if warning not in warned:
+                        bar.console.print(f"grader: {warning}")
+                        warned.add(warning)
                 bar.update(task, description=progress.current, completed=progress.done, total=progress.total)
 
             return grade(submission, rubric, tolerances, options, show)

@@ -152,6 +152,8 @@ class Report:
     results: tuple[QuestionResult, ...]
     isolation: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What the person who runs the grader should know of this machine before student code runs."""
     seconds: float = 0.0
     complete: bool = True
     peak_bytes: int = 0

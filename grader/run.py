@@ -75,6 +75,7 @@ class _Run:
     started: float = field(default_factory=time.monotonic)
     results: dict[str, QuestionResult] = field(default_factory=dict)
     isolation: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     peak_bytes: int = 0
 
     def report(self, *, complete: bool) -> Report:
@@ -91,6 +92,7 @@ class _Run:
             ),
             isolation=self.isolation,
             notes=tuple(self.notes),
+            warnings=self.warnings,
             seconds=time.monotonic() - self.started,
             complete=complete,
             peak_bytes=self.peak_bytes,
@@ -134,12 +136,13 @@ def grade(
             check = find_check(question.check)
             done = len(run.results)
             listener(Progress(done, total, f"{question.number} {question.title}", run.report(complete=False)))
+            if check.module and not run.isolation:
+                run.isolation, run.warnings = lab.isolation(), tuple(lab.warnings())
+                listener(Progress(done, total, f"{question.number} {question.title}", run.report(complete=False)))
             run.results[question.number] = _one(run, desk, lab, question, check)
-            if check.module:
-                run.isolation = run.isolation or lab.isolation()
-                run.peak_bytes = lab.peak_bytes
+            run.peak_bytes = lab.peak_bytes
             listener(Progress(done + 1, total, question.title, run.report(complete=False)))
-        run.notes.extend([*dict.fromkeys(lab.notes), *(lab.warnings() if run.isolation else ())])
+        run.notes.extend(dict.fromkeys(lab.notes))
     report = run.report(complete=True)
     listener(Progress(total, total, "", report))
     return report

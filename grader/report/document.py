@@ -38,6 +38,7 @@ def report_document(report: Report) -> dict[str, Json]:
         "complete": report.complete,
         "isolation": list(report.isolation),
         "notes": list(report.notes),
+        "warnings": list(report.warnings),
         "seconds": round(report.seconds, 3),
         "questions": [_question(r) for r in report.results],
     }

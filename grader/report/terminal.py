@@ -56,7 +56,8 @@ def _earned(result: QuestionResult) -> str:
 def _summary(report: Report) -> str:
     track = f"track: {report.track}; {report.seconds:.1f} s"
     layers = ", ".join(report.isolation) if report.isolation else "no student code was run"
-    return f"{summary_text(report)}\n{track}; isolation: {layers}"
+    warnings = "".join(f"\n{warning}" for warning in report.warnings)
+    return f"{summary_text(report)}\n{track}; isolation: {layers}{warnings}"
 
 
 def print_report(report: Report, console: Console) -> None:
