@@ -220,13 +220,16 @@ def steps_trajectory(student, which, disc, gen, batches, zs, lr):
     """
     d, g = PlantedDiscriminator(disc["weight"], disc["bias"]), PlantedGenerator(gen["matrix"])
     gan, _ = _gan(student, d, g, int(zs[0].shape[1]))
-    optimizer = torch.optim.SGD((d if which == "d" else g).parameters(), lr=lr)
+    trained = list((d if which == "d" else g).parameters())
     states = []
     for batch, z in zip(batches, zs, strict=True):
         n = int(z.shape[0])
-        optimizer.zero_grad()
+        for p in trained:
+            p.grad = None
         loss = gan._get_loss_d(n, batch.clone(), z.clone()) if which == "d" else gan._get_loss_g(n, z.clone())
         loss.backward()
-        optimizer.step()
-        states.append([p.detach().clone() for p in (d if which == "d" else g).parameters()])
+        with torch.no_grad():
+            for p in trained:
+                p.sub_(lr * p.grad)
+        states.append([p.detach().clone() for p in trained])
     return states
