@@ -78,7 +78,7 @@ def lateness(
         return Lateness(late_s, Fraction(0), f"Handed in {_span(late_s)} after {until}: too late to count.")
     lost = min(Fraction(policy.per_day) * days, Fraction(policy.at_most))
     return Lateness(
-        late_s, 1 - lost, f"Handed in {_span(late_s)} after {until}: {float(lost):.0%} of the points is lost."
+        late_s, 1 - lost, f"Handed in {_span(late_s)} after {until}: {float(lost):.0%} of the points are taken off."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from grader.cohort.late import LatePolicy, lateness
 from grader.cohort.records import Row
@@ -10,7 +11,8 @@ from grader.cohort.settings import ClassSettings
 from grader.cohort.store import Store
 from grader.judge import skipped
 from grader.model import Evidence, QuestionResult, Report
-from grader.report.standing import Standing
+from grader.report.standing import Lateness, Standing
+from grader.report.text import number
 
 NOT_GRADED = "Not graded yet: the run was stopped before it came to this submission."
 
@@ -25,7 +27,7 @@ def standings(store: Store, settings: ClassSettings, policy: LatePolicy | None) 
             key=row.key,
             pseudonym=row.pseudonym,
             students=people,
-            report=_report(store, settings, row, late.sentence) if row.state == "done" else None,
+            report=_report(store, settings, row, late) if row.state == "done" else None,
             error="" if row.state == "done" else row.error or NOT_GRADED,
             submitted_at=row.submitted_at,
             lateness=late,
@@ -34,7 +36,7 @@ def standings(store: Store, settings: ClassSettings, policy: LatePolicy | None) 
         )
 
 
-def _report(store: Store, settings: ClassSettings, row: Row, late: str) -> Report:
+def _report(store: Store, settings: ClassSettings, row: Row, late: Lateness) -> Report:
     evidence = store.evidence(row.id)
     grades = store.grades(row.id).get(row.id, {})
     results = []
@@ -49,7 +51,15 @@ def _report(store: Store, settings: ClassSettings, row: Row, late: str) -> Repor
         digest=row.digest,
         results=tuple(results),
         isolation=row.isolation,
-        notes=((late,) if late else ()) + row.notes,
+        notes=(*_late_note(late, results), *row.notes),
         seconds=row.seconds,
         complete=row.complete,
     )
+
+
+def _late_note(late: Lateness, results: list[QuestionResult]) -> tuple[str, ...]:
+    """What the policy says, with the points that count."""
+    if not late.sentence or late.factor == 1:
+        return (late.sentence,) if late.sentence else ()
+    score = sum((r.verdict.points for r in results), Fraction(0))
+    return (f"{late.sentence} So far {number(score * late.factor)} of your {number(score)} points count.",)

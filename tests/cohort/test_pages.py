@@ -1,0 +1,146 @@
+"""What instructors take away: tables in two conventions, the class page, pairs that agree."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from grader.cohort.late import read_late_policy
+from grader.cohort.pages import write_pages
+from grader.cohort.roster import HandIn
+from grader.cohort.settings import ClassSettings
+from grader.cohort.similarity import normalised, similar_pairs
+from grader.cohort.standings import standings
+from grader.cohort.store import Store
+from grader.report.standing import Student
+from grader.report.table import table
+from tests.cohort.conftest import MakeClass
+
+LATE = read_late_policy('due = 2024-04-12T00:00:00Z\nper_day = "0.1"')
+
+
+@pytest.fixture
+def a_store(make_class: MakeClass) -> Path:
+    path = make_class({f"s{i:02d}": {"1.1.result": "incorrect"} if i % 2 else {} for i in range(14)})
+    with Store(path) as store:
+        pair = (Student("Ada Lovelace", "ada@example.edu", "1"), Student('=HYPERLINK("x")', "", ""))
+        place = store.row("s00").path
+        store.enrol([HandIn("s00", place, pair, datetime(2024, 4, 13, 1, tzinfo=UTC))])
+    return path
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_gradescopes_columns_hold_every_student_once_and_the_late_score(a_store: Path, settings: ClassSettings) -> None:
+    with Store(a_store) as store:
+        found = rows(
+            table("gradescope", standings(store, settings, LATE), settings.rubric.questions, settings.rubric.title)
+        )
+        (standing,) = (s for s in standings(store, settings, LATE) if s.key == "s00")
+    assert len(found) == 15
+    ada, other = found[:2]
+    assert (ada["First Name"], ada["Last Name"], ada["SID"]) == ("Ada", "Lovelace", "1")
+    assert ada["Email"] == "ada@example.edu"
+    assert ada["Max Points"] == "40"
+    assert ada["Lateness (H:M:S)"] == "25:00:00"
+    assert standing.report is not None
+    assert float(ada["Total Score"]) == pytest.approx(float(standing.report.score * Fraction(8, 10)))
+    assert other["First Name"].startswith("'="), "a spreadsheet must not run a student's name"
+    assert ada["1.1.result: Optimal discriminator (1.5 pts)"] == "1.5"
+
+
+def test_canvas_gets_its_row_of_points_possible(a_store: Path, settings: ClassSettings) -> None:
+    with Store(a_store) as store:
+        text = table("canvas", standings(store, settings, None), settings.rubric.questions, "Homework 5 (77)")
+    head, possible, ada = text.splitlines()[:3]
+    assert head == "Student,ID,SIS User ID,SIS Login ID,Section,Homework 5 (77)"
+    assert possible == "    Points Possible,,,,,40"
+    assert ada.startswith('"Lovelace, Ada",,1,ada@example.edu,,')
+
+
+def test_the_class_page_names_what_more_than_a_third_fail_and_no_student(
+    a_store: Path, settings: ClassSettings, tmp_path: Path
+) -> None:
+    with Store(a_store) as store:
+        assert write_pages(store, settings, LATE, tmp_path / "pages") == 14
+    page = (tmp_path / "pages" / "class.html").read_text("utf-8")
+    suspicious = page.partition("Suspicious checks")[2].partition("<h2>")[0]
+    assert re.search(r"1\.1\.result</strong>.*50% fail it", suspicious)
+    assert "3.3" not in suspicious
+    assert "unnamed" in page.partition("Most frequent mistakes")[2]
+    for secret in ("Lovelace", "Name Of", "example.edu"):
+        assert secret not in page
+    assert not re.search(r"(src|href)=.?https?:", page)
+    mine = (tmp_path / "pages" / "s00.html").read_text("utf-8")
+    assert "20% of the points are taken off" in mine
+
+
+def test_a_check_that_goes_against_the_rest_is_suspicious(settings: ClassSettings) -> None:
+    from dataclasses import replace
+
+    from grader.model import Evidence, QuestionResult, Report, Verdict
+    from grader.report.class_page import summarise
+    from grader.report.standing import Standing
+
+    odd, *rest = settings.rubric.for_track("ddpm")[:6]
+
+    def standing(good: bool) -> Standing:
+        results = [
+            QuestionResult(
+                replace(q, points=Fraction(1)),
+                Verdict("passed" if (good != (q is odd)) else "failed", Fraction(good != (q is odd))),
+                Evidence(q.check),
+            )
+            for q in (odd, *rest)
+        ]
+        return Standing("k", "p", (), Report("t", "ddpm", "o", "d", tuple(results)))
+
+    summary = summarise("t", [standing(i % 4 != 0) for i in range(20)])
+    assert "worse elsewhere" in str(summary.questions[odd.number, odd.check].suspicions)
+    assert all("worse" not in str(summary.questions[q.number, q.check].suspicions) for q in rest)
+
+
+CODE = (
+    '''
+import torch
+def _get_loss_d(self, batch_size, batch_data, z):
+    """My own words."""
+    fake = self.gen(z)  # a comment
+    total = 0.0
+    for k in range(batch_size):
+        total = total + torch.log(self.disc(batch_data[k])) * 3 - torch.log(1 - self.disc(fake[k])) / 7
+    return total / batch_size
+'''
+    * 3
+)
+
+
+def test_names_comments_and_layout_do_not_hide_a_copy(make_class: MakeClass, settings: ClassSettings) -> None:
+    copy = (
+        CODE.replace("fake", "generated").replace("total", "s").replace("# a comment", "#").replace("My own", "Other")
+    )
+    other = CODE.replace("torch.log", "torch.exp").replace("for k in range(batch_size)", "while True") + CODE
+    assert normalised(CODE) == normalised(copy)
+    with Store(make_class({"one": {}, "two": {}, "three": {}})) as store:
+        for key, text in (("one", CODE), ("two", copy), ("three", other)):
+            (store.row(key).path / "hw5_gan.py").write_text(text)
+        (pair,) = similar_pairs(store, 95.0)
+    assert {pair.one, pair.other} == {"one", "two"}
+    assert pair.percent == 100
+    assert pair.baseline < 90
+
+
+def test_the_reference_itself_is_nobodys_copy(make_class: MakeClass) -> None:
+    perfect = Path(__file__).resolve().parents[2] / "submissions" / "perfect" / "hw5_gan.py"
+    with Store(make_class({"one": {}, "two": {}})) as store:
+        for key in ("one", "two"):
+            (store.row(key).path / "hw5_gan.py").write_text(perfect.read_text("utf-8"))
+        assert similar_pairs(store, 90.0) == []
