@@ -47,6 +47,13 @@ def new_session(rubric: Rubric, options: Options) -> StudentSession:
     return StudentSession({}, limits=limits, data_files=data)
 
 
+def _one_thread() -> None:
+    """The reference runs on one thread here: more gain nothing on small tensors and lose much on a busy machine."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 class CodingBench:
     """One question's way into the student process; a worker lives as long as the question, or until it dies."""
 
@@ -187,6 +194,7 @@ class Lab:
     @contextmanager
     def bench(self, question: Question, check: Check) -> Iterator[CodingBench]:
         """A bench for one question; its worker is gone when the block ends."""
+        _one_thread()
         bench = CodingBench(self, question, check)
         try:
             yield bench

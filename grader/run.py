@@ -47,7 +47,6 @@ class Options:
     device: str = "cpu"
     deadline_s: float | None = None
     """Wall seconds for the whole run; None takes the rubric's container limit."""
-    disabled_layers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +210,7 @@ def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
                 finally:
                     bench.close()
                     output = bench.output
-                    lab.notes.extend(f"{check.module}.py: {n}" for n in bench.notes)
+                    lab.notes.extend(_about(f"{check.module}.py", n) for n in bench.notes)
                 if bench.unusable is not None:
                     record.failures[WHOLE] = bench.unusable
     except StudentFailure as fault:
@@ -229,6 +228,10 @@ def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
         output=output,
         seconds=time.perf_counter() - begun,
     )
+
+
+def _about(file: str, note: str) -> str:
+    return note if note.startswith(file) else f"{file}: {note}"
 
 
 def full_marks(report: Report) -> bool:

@@ -82,7 +82,8 @@ class Bench(Protocol):
 class Settings(Protocol):
     """What a judge may know besides the evidence."""
 
-    question: Question
+    @property
+    def question(self) -> Question: ...
 
     def policy(self, name: str) -> Json:
         """The question's own switch or the rubric's; GraderError when neither has it."""

@@ -15,6 +15,8 @@ class ImportMemory:
         self.cut: dict[str, list[int]] = {}
         self.definitions_only: set[str] = set()
         self.fault: dict[str, StudentFault] = {}
+        self.cut_off: dict[str, StudentFault] = {}
+        """What ended the first import of a module that was then imported without the statement."""
         self.notes: dict[str, list[str]] = {}
 
     @staticmethod

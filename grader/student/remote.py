@@ -55,6 +55,7 @@ class Worker:
         self._trace = b""
         self._progress: tuple[int, int] | None = None
         self._dead: StudentFault | None = None
+        self._cut_off: StudentFault | None = None
         self._module = ""
         self._sources: Mapping[str, str] = {}
         self._forms: Mapping[str, replies.Form] = {}
@@ -91,6 +92,7 @@ class Worker:
                     memory.fault[key] = first
                     raise first from None
                 memory.cut[key] = [*cut, index]
+                memory.cut_off[key] = first
                 if len(cut) + 1 >= MAX_CUTS:
                     memory.definitions_only.add(key)
                 memory.notes.setdefault(key, []).append(
@@ -99,6 +101,7 @@ class Worker:
                 )
             else:
                 self.notes = [*memory.notes.get(key, []), *self.notes]
+                self._cut_off = memory.cut_off.get(key)
                 return
 
     def call(self, function: str, /, *args: Any, limit_s: float | None = None, **kwargs: Any) -> Any:
@@ -115,7 +118,14 @@ class Worker:
         except wire.WireError as error:
             raise StudentProcessError(f"{function} cannot be asked: an argument is {error}") from error
         limit_s = limit_s if limit_s is not None else self._limits.call_s
-        value = self._ask("call", body, bytes(packer.blob), limit_s)
+        try:
+            value = self._ask("call", body, bytes(packer.blob), limit_s)
+        except StudentFault as fault:
+            if fault.kind != "missing_name" or self._cut_off is None:
+                raise
+            cause = self._cut_off  # the name may be missing because the import did not come to it
+            sentence = f"{fault.sentence}: the import of {self._module}.py was cut off ({cause.sentence})"
+            raise StudentFault(cause.kind, sentence, cause.where, cause.detail) from fault
         problem = self._forms[function].problem(value) if function in self._forms else None
         if problem is not None:
             raise self._stop(StudentFault("bad_reply", f"the answer cannot be used: {problem}"))
