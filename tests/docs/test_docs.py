@@ -65,6 +65,15 @@ def test_every_link_and_path_leads_to_something(page: Path) -> None:
         assert (ROOT / path).exists(), f"{page.name}: {path}"
 
 
+def _environment_is_current() -> bool:
+    """Whether ./setup.sh, which ./run_autograder calls, would leave the environment of this very test alone."""
+    stamp = ROOT / ".venv" / ".grader-setup"
+    needs = subprocess.run(
+        "cksum < pyproject.toml", shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    return stamp.is_file() and needs in stamp.read_text("utf-8")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
 def test_every_command_in_the_docs_runs(page: Path, tmp_path: Path) -> None:
@@ -74,6 +83,10 @@ def test_every_command_in_the_docs_runs(page: Path, tmp_path: Path) -> None:
     for line in commands(page):
         if line.startswith(ITSELF):
             continue
+        if line.startswith("./"):
+            assert _environment_is_current(), (
+                f"{line} would rebuild the environment under this test: ./setup.sh dev first"
+            )
         words = [str(ROOT / w[2:]) if w.startswith("./") else w for w in shlex.split(line)]
         if line.startswith(SERVES):
             _serves(words, tmp_path, environment)
