@@ -78,6 +78,9 @@ def check(
         Path | None, typer.Option("--html", help="Write the report as one self-contained page.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda, for the trainings.")] = "auto",
+    pictures: Annotated[
+        bool | None, typer.Option(help="Draw the homework's own figures, about a minute more; on with --html.")
+    ] = None,
     rubric: RubricOption = None,
 ) -> None:
     """Grades one submission and shows the table of questions."""
@@ -88,7 +91,8 @@ def check(
     if device not in ("auto", "cpu", "cuda"):
         _stop(f"--device must be auto, cpu or cuda, not {device!r}.", USAGE)
     numbers = tuple(n.strip() for item in only or () for n in item.split(",") if n.strip())
-    options = Options(track=track, only=numbers, quick=quick, device=device, deadline_s=None)  # type: ignore[arg-type]
+    drawn = not quick and (html_file is not None if pictures is None else pictures)
+    options = Options(track=track, only=numbers, quick=quick, device=device, pictures=drawn)  # type: ignore[arg-type]
     report = _grade_with_display(path, options, rubric)
     from grader.report.terminal import print_report
 

@@ -62,4 +62,5 @@ def _grade(root: Path, results: Path, earned: list[Report]) -> None:
             written = progress.done
 
     deadline_s = rubric.limits.container_minutes * 60 - (time.monotonic() - begun)
-    write(grade(submission, rubric, tolerances, Options(deadline_s=deadline_s), keep))
+    options = Options(deadline_s=deadline_s, pictures=feedback.picture_kb > 0)
+    write(grade(submission, rubric, tolerances, options, keep))

@@ -29,7 +29,6 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     container_minutes: float
     import_s: float
     call_s: float
-    slower_than_reference: float
     memory_mb: int
 
 
