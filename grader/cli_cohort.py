@@ -53,9 +53,7 @@ def cohort(
     ],
     store: Annotated[Path, typer.Option(help="Where the class is kept; the same command goes on after any end.")],
     jobs: Annotated[int | None, typer.Option(min=1, max=512, help="Submissions side by side; the cores.")] = None,
-    dask: Annotated[
-        str | None, typer.Option(help="A Dask scheduler: tcp://host:8786.")
-    ] = None,
+    dask: Annotated[str | None, typer.Option(help="A Dask scheduler: tcp://host:8786.")] = None,
     track: Annotated[str, typer.Option(help="auto, ddpm or score.")] = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Leave the short trainings out.")] = False,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="For one submission; the rubric's limit.")] = None,
@@ -115,6 +113,9 @@ def _run_jobs(store: Store, settings: ClassSettings, work: list[Job], executor: 
         f"{tally.finished} graded now, {before} before, {tally.failed} cannot be graded as they are, "
         f"{tally.ours} failed by the grader's fault."
     )
+    broken = store.connection.execute("SELECT count(*) FROM current_grade WHERE outcome = 'grader_error'").fetchone()[0]
+    if broken:
+        print(f"{broken} questions failed by the grader's fault; the same command tries them again.")
     for row in store.rows():
         if row.error:
             print(f"  {row.key}: {row.error.splitlines()[-1]}")

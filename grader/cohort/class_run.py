@@ -40,13 +40,14 @@ class Tally:
 
 
 def missing_questions(row: Row, grades: dict[str, Grade], settings: ClassSettings, *, quick: bool) -> tuple[str, ...]:
-    """The questions of a graded submission that have no evidence, and that this run would measure."""
+    """The questions of a graded submission that this run would measure: without evidence, or failed by the grader."""
     missing = []
     for question in settings.rubric.for_track(row.track):
         if quick and find_check(question.check).cost in LEFT_OUT_BY_QUICK:
             continue
         grade = grades.get(question.number)
-        if grade is None or (grade.verdict.outcome == "skipped" and grade.verdict.awaiting):
+        left = grade is None or (grade.verdict.outcome == "skipped" and grade.verdict.awaiting)
+        if left or (grade is not None and grade.verdict.outcome == "grader_error"):
             missing.append(question.number)
     return tuple(missing)
 

@@ -58,7 +58,7 @@ class DaskExecutor:
         try:
             self._distributed: Any = import_module("distributed")
         except ImportError:
-            raise GraderError("--dask needs the package `distributed`: pip install 'grader[dask]'.") from None
+            raise GraderError("--dask needs the package `distributed`: pip install 'grader[cluster]'.") from None
         self._setup = msgspec.msgpack.encode(setup)
         try:
             self._client = self._distributed.Client(address, timeout=CONNECT_S, set_as_default=False)

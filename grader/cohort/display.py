@@ -66,7 +66,7 @@ class Display:
             if say:
                 self._said = now
         if say:
-            self._console.print(self.summary())
+            self._console.print(self.summary(), soft_wrap=True)
 
     def left_s(self) -> float | None:
         """Seconds left at the pace so far; None before the first answer."""

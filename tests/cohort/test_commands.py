@@ -80,3 +80,19 @@ def test_what_the_quick_mode_left_out_is_all_that_a_full_run_measures(
         assert plan(store, settings, ClassOptions(quick=True)) == []
         jobs = plan(store, settings, ClassOptions())
         assert [job.only for job in jobs] == [tuple(q.number for q in trained)] * 2
+
+
+def test_what_the_grader_failed_on_is_measured_again_by_the_same_command(
+    make_class: MakeClass, settings: ClassSettings
+) -> None:
+    from grader.cohort.pack import pack_verdict
+    from grader.judge import grader_fault
+    from grader.model import Verdict
+
+    with Store(make_class({"ada": {}})) as store:
+        questions = settings.rubric.for_track("ddpm")
+        verdicts = {q.number: pack_verdict(Verdict("passed", q.points)) for q in questions}
+        verdicts["2.3.result"] = pack_verdict(grader_fault(questions[0], "a broken machine"))
+        with store.transaction():
+            store.append_grades([(1, n, v) for n, v in verdicts.items()], settings.stamp, "graded")
+        assert [job.only for job in plan(store, settings, ClassOptions(quick=True))] == [("2.3.result",)]
