@@ -54,7 +54,7 @@ def results_document(report: Report, feedback: Feedback = PLAIN) -> dict[str, Js
     Pictures are sent once the run has ended.
     """
     shown = tuple(r for r in report.results if r.question.visibility == "visible")
-    concealed_s = sum(r.evidence.seconds for r in report.results if r not in shown)
+    concealed_s = sum(r.evidence.seconds for r in report.results if r.question.visibility != "visible")
     budget = PictureBudget(feedback.picture_kb if report.complete else 0)
     tests = [_test(r, feedback, budget) for r in report.results]
     document = {

@@ -36,7 +36,16 @@ def result(
 
 
 def report(*results: QuestionResult, notes: tuple[str, ...] = ()) -> Report:
-    return Report("Homework 5", "ddpm", "submission.zip", "ab" * 32, results, ("user drop", "seccomp"), notes, 12.5)
+    return Report(
+        title="Homework 5",
+        track="ddpm",
+        origin="submission.zip",
+        digest="ab" * 32,
+        results=results,
+        isolation=("user drop", "seccomp"),
+        notes=notes,
+        seconds=12.5,
+    )
 
 
 def full_report() -> Report:
