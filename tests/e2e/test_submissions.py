@@ -122,7 +122,7 @@ def test_two_runs_give_the_same_report_but_for_times(check) -> None:
         (["check", "submissions/perfect", "--track", "both"], 2, "auto, ddpm or score"),
         (["check", "submissions/perfect", "--only", "9.9"], 2, "no such question"),
         (["check", "submissions/perfect", "--rubric", "no/rubric.toml"], 1, "no rubric here"),
-        (["check"], 2, "PATH"),
+        (["check"], 2, "Usage"),
         (["answers", "no/such/file.jsonl"], 1, "cannot be read"),
         (["read", "no/such/file.tex"], 1, "no/such/file.tex"),
     ],
