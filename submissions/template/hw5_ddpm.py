@@ -1,6 +1,6 @@
 """Homework 5, part 5, DDPM track: a diffusion model on points in the plane.
 
-Notation: t runs over 1..T; beta_bar_t = 1 - prod_{i <= t} (1 - beta_i), and beta_bar_0 = 0.
+Notation: t runs over 1..T; beta_bar_t is the noise level after t steps (question 2.3): 0 at t = 0, growing towards 1.
 betas is the tensor (T,) of beta_1..beta_T; t is a tensor (N,) of ints, one for each sample; x is (N, ...).
 The noise is always an argument (but in ddpm_loss and sample, where you draw it).
 """
