@@ -191,13 +191,15 @@ class ChainEvaluator(Evaluator):
                 raise EvaluationError(f"There is no x at the time {k} in a chain of {self.model.steps} steps.")
         return frozenset(found)
 
-    def bound(self, law: t.Node, s: Scope) -> tuple[str, frozenset[int], frozenset[int]]:
-        """Family, the times that a law binds, the times it is conditional on."""
+    def bound(self, law: t.Node, s: Scope, *, fixed: bool = False) -> tuple[str, frozenset[int], frozenset[int]]:
+        """Family, the times that a law binds, the times it is conditional on; fixed: may it bind x_0 given x_0?"""
         if isinstance(law, t.Sym) and law.name == "q" and not law.index:
             return _Q, frozenset(range(1, self.model.steps + 1)), frozenset({0})
         if not isinstance(law, t.Call) or law.name not in _FAMILY:
             raise NotEvaluated("This is no law of the chain.")
         of, given = self.times(law.args, s), self.times(law.given, s)
+        if fixed and of == {0} and 0 in given and law.name == "q":
+            return _FAMILY[law.name], of, given
         if of & given:
             raise NotEvaluated("A law binds a variable that it is conditional on.")
         if law.name == "q" and 0 in of:
@@ -240,7 +242,9 @@ class ChainEvaluator(Evaluator):
             if binder.var is not None and not self.standard(law):
                 raise NotEvaluated("The noise ε is not N(0, I).")
             return self.weighted(_Q, frozenset({s.ints["t"]}), frozenset({0}), s)
-        family, of, given = self.bound(law, s)
+        family, of, given = self.bound(law, s, fixed=True)
+        if of <= given:  # q(x_0 | x_1, x_0) at t = 1: x_0 is what it is
+            return [(s, self.n.mp.mpf(1))]
         if binder.var is not None and self.times((binder.var,), s) != of:
             raise NotADensity("The variable of the expectation and its distribution do not match.")
         return self.weighted(family, of, given, s)

@@ -90,7 +90,7 @@ class Cursor:
 
     def is_separator_word(self, token: Token) -> bool:
         word = token.value
-        if len(word) > 1 and word in v.INTRODUCTIONS:
+        if word in ("to", "of") or (len(word) > 1 and word in v.INTRODUCTIONS):
             return True
         return token.roman and len(word) > 1 and word in v.PROSE and word not in ("known",)
 

@@ -32,6 +32,8 @@ def definition_of(lhs: t.Node | None, rhs: t.Node | None, *, law: bool = False) 
         return None
     if isinstance(lhs, t.Sym):
         return Definition(lhs.name, lhs, rhs, index=lhs.index, law=law)
+    if isinstance(lhs, t.Fun) and lhs.name == "sigmoid" and isinstance(lhs.arg, t.Sym):
+        return Definition(lhs.name, lhs, rhs, parameters=(lhs.arg,))
     if isinstance(lhs, t.Call):
         name = lhs.name
         if lhs.name == "law" and lhs.args and isinstance(lhs.args[0], t.Sym):

@@ -75,7 +75,9 @@ class Evaluator(Laws):
         """Definitions proper, and equations that determine a further symbol through a known one."""
         names = {d.name for d in definitions}
         for definition in definitions:
-            if definition.law:
+            if definition.law or (
+                definition.name == "sigma" and definition.lhs == definition.body
+            ):  # σ_q² = σ_t²: two spellings of one name
                 continue
             unsolved = {
                 n.name
@@ -144,6 +146,8 @@ class Evaluator(Laws):
             case t.Pow(base, exponent):
                 return self.power(base, exponent, s)
             case t.Fun(name, arg):
+                if name in self.definitions:
+                    return self.defined_function(name, arg, s)
                 return mapped(n, self.eval(arg, s), lambda x: n.apply(name, x))
             case t.Call():
                 return self.call(node, s)
@@ -332,11 +336,20 @@ class Evaluator(Laws):
             if bound is not None:
                 return bound
         constants: dict[str, Any] = {"pi": lambda: +self.n.mp.pi, "e": lambda: +self.n.mp.e, "I": self.model.ones}
+        if name == "e" and node.index:
+            return self.unit_vector(node, s)
         if name in constants:
             return constants[name]()
         if name == "d" and not node.index:
             return self.n.mp.mpf(self.model.d)
         return self.known(node, s)
+
+    def unit_vector(self, node: t.Sym, s: Scope) -> Vec:
+        """e_i"""
+        k = self.integer(node.index[0], s)
+        if self.model.family != "score" or not 1 <= k <= self.model.d:
+            raise self.unknown(node)
+        return Vec(tuple(self.n.mp.mpf(int(j == k)) for j in range(1, self.model.d + 1)))
 
     def known(self, node: t.Sym, s: Scope) -> Value:
         """A symbol of the homework itself, by family."""
@@ -448,7 +461,7 @@ class Evaluator(Laws):
         indices = [self.integer(i, s) for i in node.index if not isinstance(i, t.Range)]
         if node.name in s.defining and indices and indices[0] <= 0 and node.name in ("beta_bar", "alpha_bar"):
             return self.n.mp.mpf(0 if node.name == "beta_bar" else 1)
-        for definition in sorted(found, key=lambda d: not all(isinstance(i, t.Num) for i in d.index)):
+        for definition in sorted(found, key=_generality):
             inner = self.matched(definition, indices, node, s)
             if inner is not None:
                 return self.body_value(definition, inner)
@@ -457,6 +470,15 @@ class Evaluator(Laws):
         raise UnknownSymbol(
             f"“{symbol_name(node.name)}” is used with an index that its definition does not cover.", node.column
         )
+
+    def defined_function(self, name: str, arg: t.Node, s: Scope) -> Value:
+        """σ(…) as the student defined it."""
+        definition = self.definitions[name][-1]
+        if name in s.defining:
+            raise CircularDefinition(f"The definition of “{name}” refers to itself.", 0)
+        parameter = definition.parameters[0]
+        inner = replace(s, defining=(*s.defining, name))
+        return self.eval(t.substitute(definition.body, lambda node: arg if node == parameter else None), inner)
 
     def body_value(self, definition: Definition, s: Scope) -> Value:
         value = self.eval(definition.body, s)
@@ -503,6 +525,12 @@ class Evaluator(Laws):
         if self.integer(pattern, self.base.with_int(name, 1)) - at_zero != 1:
             return None
         return name, k - at_zero
+
+
+def _generality(definition: Definition) -> int:
+    """L_0 and L_T are meant before L_{t−1} where more than one definition covers an index."""
+    running = {n.name for i in definition.index for n in t.walk(i) if isinstance(n, t.Sym)} - {"T"}
+    return len(running)
 
 
 def _constant(node: t.Node) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from grader.theory import tree as t
@@ -147,7 +148,27 @@ class Parser(Forms):
                         body = _at(last, index, running)
                         whole: t.Node = t.Big("prod", running.name, t.number(start), index, body)
                         return whole if place == 0 else t.Mul((*factors[:place], whole))
+        falling = self.continued_down(factors, last, running)
+        if falling is not None:
+            return falling
         raise UnsupportedForm("The product with dots is not understood; write it with ∏.", dots.column)
+
+    def continued_down(self, factors: Sequence[t.Node], last: t.Node, running: t.Sym) -> t.Node | None:
+        """(1 − β_t)(1 − β_{t−1}) ⋯ (1 − β_1): the same product, written from its end."""
+        for place in range(len(factors) - 1):
+            for index in dict.fromkeys(
+                i for part in t.walk(factors[place]) if isinstance(part, t.Sym) for i in part.index
+            ):
+                body = _at(factors[place], index, running)
+                steps = range(1, len(factors) - place)
+                falling = all(
+                    factors[place + k] == _at(factors[place], index, t.Add((index, t.Neg(t.number(k))))) for k in steps
+                )
+                for end in (0, 1):
+                    if falling and last == _at(body, running, t.number(end)):
+                        whole: t.Node = t.Big("prod", running.name, t.number(end), index, body)
+                        return whole if place == 0 else t.Mul((*factors[:place], whole))
+        return None
 
     def signed_factor(self) -> t.Node:
         return t.Neg(self.factor()) if self.sign() < 0 else self.factor()
@@ -175,6 +196,8 @@ class Parser(Forms):
                 node = self.power(node)
             elif kind == "_" and isinstance(node, (t.Sym, t.Call)) and not isinstance(node, t.Call):
                 node = self.scripts(node)
+            elif kind == "(" and (named := self.index_in_brackets(node)) is not None:
+                node = named
             elif kind == "_" and isinstance(node, t.Pow) and isinstance(node.base, t.Norm):
                 order = self.norm_order()
                 node = t.Pow(t.Norm(node.base.arg, order), node.exponent)
@@ -189,6 +212,17 @@ class Parser(Forms):
                 raise UnsupportedForm("A factorial is not read here.", self.column())
             else:
                 return node
+
+    def index_in_brackets(self, node: t.Node) -> t.Node | None:
+        """σ²(t): the index of a squared name, in brackets after its exponent."""
+        if not (isinstance(node, t.Pow) and isinstance(node.base, t.Sym) and node.base.name == "sigma"):
+            return None
+        if node.base.index or not self.index_argument():
+            return None
+        opening = self.take()
+        index = self.index_expression()
+        self.close(opening)
+        return t.Pow(t.Sym("sigma", (index,), node.base.column), node.exponent)
 
     def power(self, node: t.Node) -> t.Node:
         caret = self.take()
@@ -270,6 +304,9 @@ class Parser(Forms):
         if kind in ("+", "-"):
             sign = self.sign()
             return t.Neg(self.factor()) if sign < 0 else self.factor()
+        if kind == "*" and self.bars[-1] == "cond" and self.kind(1) in ("|", ")", ",", ";"):
+            self.take()  # q(· | x_0)
+            return t.Sym("·", (), token.column)
         if kind in ("…",):
             self.take()
             return t.Sym("…", (), token.column)

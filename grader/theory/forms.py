@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from grader.theory import tree as t
 from grader.theory import vocabulary as v
 from grader.theory.errors import MissingOperand, UnexpectedSymbol, UnsupportedForm
@@ -19,6 +21,8 @@ class Forms(Symbols):
         token = self.peek()
         assert token is not None
         word, following = token.value, self.kind(1)
+        if word in ("Pi", "Sigma") and self.limits_follow():
+            return self.big_operator()
         if word in v.FUNCTIONS and not (word == "lg" and self.lang == "latex" and not token.roman):
             return self.function(v.FUNCTIONS[word])
         if word == "sigma" and self.family == "gan" and following in _OPENERS:
@@ -37,9 +41,23 @@ class Forms(Symbols):
         if word in ("diag", "Diag") and following in ("(", "{", "["):
             self.take()
             return t.Diag(self.delimited())
+        if word in ("Rational", "Fraction") and following == "(":
+            return self.quotient()
         if word in ("argmax", "argmin", "max", "min", "arg", "lim", "sup", "infimum", "softmax", "det", "tr", "Tr"):
             raise UnsupportedForm(f"“{word}” is not evaluated here; state the value itself.", token.column)
         return self.symbol()
+
+    def quotient(self) -> t.Node:
+        """Rational(1, 2)"""
+        self.take("name")
+        opening = self.take("(")
+        self.bars.append("paren")
+        top = self.expression()
+        self.take(",")
+        node = t.Div(top, self.expression())
+        self.bars.pop()
+        self.close(opening)
+        return node
 
     def delimited(self) -> t.Node:
         """The content of the bracket or brace that follows."""
@@ -175,8 +193,15 @@ class Forms(Symbols):
 
     # ------------------------------------------------------------------ sums, products, integrals, derivatives
 
+    def limits_follow(self) -> bool:
+        """Π_{i=1}: a Greek capital in the place of ∏ or ∑; consumed as such by `big_operator`."""
+        ahead = [self.kind(k) for k in range(1, 5)]
+        return ahead[0] == "_" and (ahead[1:] == ["{", "name", "="] or ahead[1:3] == ["name", "="])
+
     def big_operator(self) -> t.Node:
-        token = self.take("big")
+        token = self.take()
+        if token.kind == "name":
+            token = replace(token, kind="big", value={"Pi": "prod", "Sigma": "sum"}[token.value])
         if token.value == "int":
             return self.integral(token)
         kind: str = token.value
@@ -187,6 +212,10 @@ class Forms(Symbols):
         low: t.Node | None = None
         high: t.Node | None = None
         var = "i"
+        if self.value() in ("from", "over", "for"):
+            var, low, high = self.limits_in_words()
+        elif self.kind() == "(" and self.kind(1) == "name" and self.kind(2) == "=" and token.value == "prod":
+            var, low, high = self.lower_limit()
         while self.kind() in ("_", "^"):
             if self.take().kind == "^":
                 high = self.upper_limit()
@@ -200,6 +229,23 @@ class Forms(Symbols):
             raise UnsupportedForm("State where the sum or product starts and ends.", token.column)
         factors = self.body_factors()
         return scoped(kind, var, low, high, factors)
+
+    def limits_in_words(self) -> tuple[str, t.Node, t.Node]:
+        """from i = 1 to t of; over i from 1 to t of"""
+        self.take("name")
+        var = self.take("name").value
+        if self.value() == "from":
+            self.take()
+        else:
+            self.take("=")
+        low = self.expression()
+        if self.kind() != "…" and self.value() != "to":
+            raise UnsupportedForm("State where the sum or product starts and ends.", self.column())
+        self.take()
+        high = self.factor()
+        if self.value() == "of":
+            self.take()
+        return var, low, high
 
     def upper_limit(self) -> t.Node:
         if self.kind() == "{" and self.kind(1) == "name" and self.kind(2) == "=":
@@ -298,7 +344,7 @@ class Forms(Symbols):
         if self.value() == "for":
             self.take()
             var = self.take("name").value
-            if self.kind() == "∈" or self.value() == "in":
+            if self.kind() in ("∈", "=") or self.value() in ("in", "from"):
                 self.take()
             low, high = self.python_range()
         else:
@@ -336,7 +382,9 @@ class Forms(Symbols):
     def python_range(self) -> tuple[t.Node, t.Node]:
         if self.value() != "range":
             first = self.expression()
-            self.take("…")
+            if self.kind() not in ("…", ":") and self.value() != "to":
+                raise UnsupportedForm("A range is written i = 1..t or i in range(1, t + 1).", self.column())
+            self.take()
             return first, self.expression()
         self.take()
         self.take("(")
@@ -451,7 +499,7 @@ class Forms(Symbols):
                 self.expression()
             if self.kind() in ("~", "∈"):
                 self.take()
-                found.append(t.Binder(node, self.expression()))
+                found.append(t.Binder(node, _placed(self.expression(), node)))
             else:
                 found.append(t.Binder(None, node))
             if self.kind() in (",", ";", "\n"):
@@ -673,6 +721,13 @@ class Forms(Symbols):
         lower = Token("_", "_", token.column, token.end)
         self.tokens = (*self.tokens[: self.at], over[0], lower, *under, *self.tokens[self.at :])
         return self.expectation()
+
+
+def _placed(law: t.Node, variable: t.Node) -> t.Node:
+    """x ∼ q(· | x_0) is x ∼ q(x | x_0)."""
+    if isinstance(law, t.Call) and law.args == (t.Sym("·"),):
+        return t.Call(law.name, (variable,), law.given, law.index, law.column)
+    return law
 
 
 def scoped(kind: str, var: str, low: t.Node, high: t.Node, factors: list[tuple[t.Node, bool]]) -> t.Node:

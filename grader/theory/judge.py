@@ -31,6 +31,7 @@ from grader.theory.errors import (
     ReadError,
     Singular,
     TooMuchWork,
+    UnknownSymbol,
 )
 from grader.theory.evaluate import Evaluator
 from grader.theory.gaussians import transition_equal
@@ -42,6 +43,10 @@ from grader.theory.values import FIRST_DIGITS, MORE_DIGITS, kind_of
 from grader.theory.verdict import AnswerPolicy, Judgement
 
 DEFAULT_POLICY = AnswerPolicy()
+
+OUT_OF_SCOPE = (
+    "The running index stands outside its sum or product: as typed, that ends before. Are parentheses missing?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ def judge_reading(reading: Reading, policy: AnswerPolicy = DEFAULT_POLICY) -> Ju
         try:
             outcomes.append(_judge_statement(reading, statement, policy))
         except ReadError as error:
+            if _outside_its_sum(statement, error):
+                return Judgement("incorrect", "index_out_of_scope", OUT_OF_SCOPE, reading=reading.typeset)
             return Judgement(
                 "unreadable", error.kind, sentence_of(error, reading.text), reading=reading.typeset, column=error.column
             )
@@ -104,6 +111,15 @@ def judge_reading(reading: Reading, policy: AnswerPolicy = DEFAULT_POLICY) -> Ju
             reading=reading.typeset,
         )
     return _judgement(reading, outcomes[0], answer_and_reference(reading, reading.answers[0])[0])
+
+
+def _outside_its_sum(statement: Statement, error: ReadError) -> bool:
+    """Is the unknown symbol the index of a ∑ or ∏ of the same answer, as in ∏_{i=1}^t 1 − β_i?"""
+    node = statement.final.node
+    if not isinstance(error, UnknownSymbol) or node is None:
+        return False
+    running = {part.var for part in t.walk(node) if isinstance(part, t.Big)}
+    return any(isinstance(p, t.Sym) and p.name in running and p.column == error.column for p in t.walk(node))
 
 
 def _judgement(reading: Reading, outcome: Outcome, node: t.Node) -> Judgement:
@@ -195,10 +211,16 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
         if isinstance(left, t.Neg) and (is_answer_side(question, left.arg) or _is_evidence(left.arg)):
             return t.Neg(node), reference, {"≤": "≥", "≥": "≤"}.get(relation, relation)
         if not is_answer_side(question, left) and question not in ("2.1", "2.3"):
-            replaced = t.substitute(left, lambda n: reference if is_answer_side(question, n) else None)
+            replaced = t.substitute(left, lambda n: reference if _asked_for(question, n) else None)
             if replaced is not left:
                 reference = replaced
     return node, reference, relation
+
+
+def _asked_for(question: str, node: t.Node) -> bool:
+    """Does this part of a left side name what is asked for? In 2.5, s_θ(x, δ) without x_known does not."""
+    conditional = question != "2.5" or (isinstance(node, t.Call) and bool(node.given))
+    return conditional and is_answer_side(question, node)
 
 
 def left_side_doubt(reading: Reading, statement: Statement, node: t.Node, policy: AnswerPolicy) -> str:
@@ -369,7 +391,8 @@ def _decide_elbo(
     reading: Reading, node: t.Node, reference: t.Node, relation: str, policy: AnswerPolicy, digits: int
 ) -> Outcome:
     if relation == "≤":
-        return Outcome("undecided", sentence="The bound is stated as an upper bound; a person looks at it.")
+        sentence = "The bound is stated as an upper bound of log p_θ(x_0); it is a lower one."
+        return Outcome("incorrect", mistake="upper_bound", sentence=sentence)
     result = elbo_equal(node, reading.definitions, seed_of(reading), digits, policy)
     return _from_result(result)
 

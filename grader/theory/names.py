@@ -16,7 +16,7 @@ _SAME = {
     "x_theta": "x_hat_theta", "epsilon_hat": "epsilon_theta", "epsilon_hat_theta": "epsilon_theta",
     "x_obs": "x_known", "x_o": "x_known", "x_observed": "x_known", "x_kn": "x_known", "x_Known": "x_known",
     "x_known_": "x_known", "s_hat_theta": "s_theta", "constant": "const", "Id": "I", "eye": "I", "identity": "I",
-    "mu_hat": "mu_theta_", "Inf": "inf", "infinity": "inf", "oo": "inf", "pi_": "pi",
+    "mu_hat": "mu_theta_", "Inf": "inf", "infinity": "inf", "oo": "inf", "pi_": "pi", "sigma_q": "sigma",
 }  # fmt: skip
 
 

@@ -24,6 +24,9 @@ from grader.theory.segments import (
 from grader.theory.tokens import Token, guess_language, tokenize
 from grader.theory.typesetting import typeset
 
+_BETA_BAR_0 = t.Sym("beta_bar", (t.number(0),))
+_X_BEFORE = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -103,6 +106,8 @@ def read(question: str, lang: str, text: str, definitions: Iterable[Definition] 
     family = family_of(question)
     language = guess_language(text) if lang == "auto" else lang
     tokens = tokenize(text, language)
+    if family == "score":
+        tokens = _score_as_symbol(tokens)
     if question == "2.3":
         stated = stated_moments(tokens)
         if stated is not None:
@@ -113,6 +118,15 @@ def read(question: str, lang: str, text: str, definitions: Iterable[Definition] 
     statements = [_statement(text, piece, family, language) for piece in pieces]
     statements = [s for s in statements if s is not None]
     return classify(question, language, text, tuple(s for s in statements if s), tuple(definitions))
+
+
+def _score_as_symbol(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """“score − 2 …”: the word is the model's score where an operator or an argument follows, prose elsewhere."""
+    following = (*(token.kind for token in tokens[1:]), "")
+    return tuple(
+        replace(token, value="s") if token.value == "score" and after in ("+", "-", "*", "(") else token
+        for token, after in zip(tokens, following, strict=True)
+    )
 
 
 def _from_moments(
@@ -218,13 +232,15 @@ def _role(question: str, statement: Statement) -> tuple[str, Definition | None, 
         return "condition", None, False
     own = lhs is not None and is_answer_side(question, lhs)
     if "~" in relations:
-        if own and isinstance(rhs, t.Gauss):
+        if isinstance(rhs, t.Gauss) and (own or (question == "2.4" and lhs == _X_BEFORE)):
             return "answer", None, True
         if lhs is None or rhs is None:
             return "clause", None, False
         definition = definition_of(lhs, rhs, law=True)
         return ("definition" if definition else "condition"), definition, False
     if relations <= {"≤", "≥", "→"} and len(statement.members) == 2 and not own and not _is_bound(question, statement):
+        return "condition", None, False
+    if own and question == "2.3.beta_bar" and lhs == _BETA_BAR_0 and rhs == t.number(0):
         return "condition", None, False
     if own:
         return "answer", None, True

@@ -155,7 +155,7 @@ def split_chain(tokens: tuple[Token, ...]) -> tuple[list[tuple[Token, ...]], tup
             level += 1
         elif token.kind in _CLOSE:
             level = max(0, level - 1)
-        if level == 0 and token.kind in RELATIONS:
+        if level == 0 and token.kind in RELATIONS and not _in_limit(current):
             if not current and (members or relations):
                 relations[-1] = token.kind
                 continue
@@ -169,6 +169,13 @@ def split_chain(tokens: tuple[Token, ...]) -> tuple[list[tuple[Token, ...]], tup
         members.pop(0)
         relations.pop(0)
     return members, tuple(relations)
+
+
+def _in_limit(current: list[Token]) -> bool:
+    """Does prod_i stand before the sign, whose limit is typed without braces (prod_i=1^t)?"""
+    if len(current) < 3 or current[-1].kind != "name":
+        return False
+    return (current[-2].kind == "_" or current[-2].value in ("from", "for")) and current[-3].kind == "big"
 
 
 def only_prose(tokens: tuple[Token, ...], lang: str) -> bool:

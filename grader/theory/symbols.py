@@ -13,7 +13,7 @@ _SCALARS = frozenset({"beta", "beta_bar", "alpha", "alpha_bar", "beta_tilde", "s
 _NEVER_FUNCTIONS = {
     "gan": frozenset({"p", "q_"}) - {"p"},
     "diffusion": _SCALARS | {"x", "M", "T", "t", "epsilon", "I", "d", "i", "s", "k", "j", "x_known", "pi", "e"},
-    "elbo": _SCALARS | {"x", "T", "t", "epsilon", "I", "d", "i", "k", "j", "pi", "e", "x_hat"},
+    "elbo": _SCALARS | {"x", "T", "t", "epsilon", "I", "d", "i", "k", "j", "pi", "e"},
     "score": _SCALARS | {"x", "M", "x_known", "T", "t", "delta", "i", "j", "k", "I", "d", "e", "pi", "epsilon", "m"},
 }
 _FUNCTIONS = {

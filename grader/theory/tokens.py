@@ -6,6 +6,7 @@ the look is dropped here, so that the grammar meets `bar`, `name`, `(` and `^`, 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,9 @@ from grader.theory.errors import (
     UnknownCharacter,
     UnknownCommand,
 )
+
+_QUOTED = re.compile(r"""\(\s*(["'])(?P<name>\w{1,20})\1\s*(?:,[^()]{0,80})?\)""")
+_INDEX_BEFORE = re.compile(r"(?:(?P<name>[a-zA-Z])(?:_?minus_?1|_?min_1|m_?1|_m1)|prev|tprev|t_prev)(?![A-Za-z0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +238,31 @@ class _Scanner:
                 return end
             else:
                 end = at + len(word)
+        if not self.latex and (special := self.python_spelling(word, at, end, stop)):
+            return special
         if end < stop and not self.latex and text[end] in v.GREEK_LETTERS and word + text[end] in v.COMPOUND_WORDS:
             word, end = word + text[end], end + 1
         return self.word(word, at, end, roman)
+
+    def python_spelling(self, word: str, at: int, end: int, stop: int) -> int:
+        """Spellings of programs: np.sqrt, Function('p_r'), beta_bar_t_minus_1, beta_bar_prev. The end, or 0."""
+        rest = self.text[end:stop]
+        if word in v.MODULES and rest[:1] == "." and rest[1:2].isalpha():
+            return end + 1
+        if word in v.SYMBOL_MAKERS and (made := _QUOTED.match(rest)):
+            self.run(end + made.start("name"), end + made.end("name"))
+            return end + made.end()
+        if word == "o" and self.spaced and rest[:1] == " ":
+            self.emit("⊙", word, at, end)
+            return end
+        if self.out and self.out[-1].kind == "_":
+            before = _INDEX_BEFORE.match(self.text, at, stop)
+            if before:
+                name = before["name"] or "t"
+                for kind, value in (("{", "{"), ("name", name), ("-", "-"), ("num", "1"), ("}", "}")):
+                    self.emit(kind, value, at, before.end())
+                return before.end()
+        return 0
 
     def unicode_letter(self, at: int, stop: int, decomposed: str, roman: bool) -> int:
         text = self.text
@@ -397,7 +423,8 @@ class _Scanner:
                 self.spaced = True
             del first
         else:
-            simple = not any(c in inner for c in "+-/=,*(")
+            whole = name in ("boxed", "fbox") and "=" in inner  # a relation is no operand: the box holds the answer
+            simple = whole or not any(c in inner for c in "+-/=,*(")
             if not simple:
                 self.emit("{", "{", end, end + 1)
             self.run(end + 1, close)

@@ -33,6 +33,12 @@ FUNCTIONS = {
     "logsigmoid": "logsigmoid", "reciprocal": "reciprocal", "square": "square",
 }  # fmt: skip
 
+MODULES = frozenset({"np", "numpy", "sp", "sympy", "sym", "smp", "math", "torch", "stats", "scipy", "jnp", "S"})
+"""Modules whose functions students call: np.sqrt is sqrt."""
+
+SYMBOL_MAKERS = frozenset({"Function", "Symbol", "IndexedBase", "symbols"})
+"""Calls of sympy that make a symbol from its quoted name."""
+
 BIG_WORDS = {"sum": "sum", "Sum": "sum", "SUM": "sum", "prod": "prod", "Prod": "prod", "product": "prod",
              "Product": "prod", "PROD": "prod", "int": "int", "integral": "int", "Integral": "int", "integrate": "int",
              "nabla": "nabla", "grad": "nabla", "Grad": "nabla", "gradient": "nabla", "partial": "partial"}  # fmt: skip

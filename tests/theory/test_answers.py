@@ -17,7 +17,9 @@ def cases(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize("name", ["course_answers.jsonl", "more_answers.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["course_answers.jsonl", "more_answers.jsonl", "students_one.jsonl", "students_two.jsonl"]
+)
 def test_every_verdict_is_the_expected_one(name: str) -> None:
     wrong = []
     for case in cases(name):
