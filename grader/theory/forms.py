@@ -629,11 +629,7 @@ class Forms(Symbols):
         separators: list[str] = []
         while True:
             if self.kind() in ("'", '"'):
-                quote = self.take().kind
-                while self.kind() and self.kind() != quote:
-                    self.take()
-                self.take(quote)
-                parts.append(None)
+                parts.append(self.quoted_variate())
             else:
                 if self.kind() == "name" and self.gauss_keyword():
                     keywords.append(self.pending_keyword)
@@ -660,13 +656,24 @@ class Forms(Symbols):
 
     pending_keyword = ""
 
+    def quoted_variate(self) -> t.Node | None:
+        """'x_t' of Normal('x_t', …); a name that is no x_t says nothing and is passed over."""
+        quote, start = self.take().kind, self.at
+        while self.kind() and self.kind() != quote:
+            self.at += 1
+        inside = self.tokens[start : self.at]
+        self.take(quote)
+        if len(inside) < 3 or inside[0].value != "x" or inside[1].kind != "_":
+            return None
+        return type(self)(inside, self.family, self.lang).symbol()
+
     def gauss_keyword(self) -> bool:
         """Consumes “mean =” or “\\Sigma =” in front of an argument."""
         end = self.at
         while (
             end < len(self.tokens)
             and end - self.at < 6
-            and self.tokens[end].kind not in ("=", ",", ";", "(", ")", "+", "-")
+            and self.tokens[end].kind not in ("=", ",", ";", "|", "(", ")", "+", "-")
         ):
             end += 1
         if end >= len(self.tokens) or self.tokens[end].kind != "=":

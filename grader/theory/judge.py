@@ -207,6 +207,11 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
         raise final.error or ReadError("The answer could not be read.", final.start)
     node, reference = final.node, right_answer(question)
     left = members[0].node if len(members) > 1 else None
+    if question == "2.3.beta_bar" and isinstance(left, t.Sym) and left.name == "beta_bar" and len(left.index) == 1:
+        stated_for = left.index[0]  # β̄_{t−1} = … is another quantity than β̄_t
+        if isinstance(stated_for, t.Sym) and stated_for.name in ("s", "i", "j", "k", "n", "tau"):
+            return t.substitute(node, lambda n: t.Sym("t") if n == stated_for else None), reference, relation
+        reference = t.substitute(reference, lambda n: stated_for if n == t.Sym("t") else None)
     if left is not None:
         if isinstance(left, t.Neg) and (is_answer_side(question, left.arg) or _is_evidence(left.arg)):
             return t.Neg(node), reference, {"≤": "≥", "≥": "≤"}.get(relation, relation)
@@ -248,6 +253,11 @@ def left_side_doubt(reading: Reading, statement: Statement, node: t.Node, policy
         if opening[:1].isdigit() or opening.startswith(operators):
             return "The expression is right for the quantity that is asked for, but its left side could not be read."
         return ""
+    other = "The expression is right for what is asked for, but it is stated for something else."
+    if reading.question == "2.3" and isinstance(left.node, t.Sym) and left.node.name == "x":
+        return "" if left.node.index == (t.Sym("t"),) else other
+    if reading.question == "2.1" and isinstance(left.node, t.Fun) and not _is_evidence(left.node):
+        return other
     if isinstance(left.node, t.Call) and reading.question in ("2.3", "2.4") and left.node.name in ("q", "p", "law"):
         before = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
         now, start = t.Sym("x", (t.Sym("t"),)), t.Sym("x", (t.number(0),))
@@ -362,6 +372,9 @@ def _decide_value(
 def _posterior_variance(mine: Evaluator, right: Evaluator, node: t.Node) -> Outcome | None:
     """A whole Gaussian where its mean is asked for: the variance must be right too, or a person looks."""
     assert isinstance(node, t.Gauss)
+    before = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
+    if node.variate is not None and node.variate != before:
+        return Outcome("undecided", sentence="The mean is right, but the Gaussian is stated for another variable.")
     _, variance = mine.gaussian(node, mine.base)
     model = right.model
     if model.t == 1:

@@ -39,6 +39,27 @@ def test_the_language_can_be_guessed(name: str) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("2.3", "Normal('x_0', sqrt(1 - beta_bar_t)*x_0, sqrt(beta_bar_t))"),
+        ("2.3", "N(x_0 | mean = sqrt(1-betabar_t)*x_0, var = betabar_t*I)"),
+        ("2.3", "x_{t-1} = sqrt(1-betabar_t)*x_0 + sqrt(betabar_t)*eps, eps ~ N(0, I)"),
+        ("2.3.beta_bar", "betabar_{t-1} = 1 - prod_{i=1}^t (1 - beta_i)"),
+        ("2.3.beta_bar", "1 - (1 - beta_t)*(1 - betabar_{t-1}), betabar_0 = 1"),
+        ("2.1", "log p_theta(x_1) >= E_{q(x_{1:T}|x_0)}[log(p_theta(x_{0:T})/q(x_{1:T}|x_0))]"),
+        ("2.4", "N(x_t; (betabar_{t-1}*sqrt(1-beta_t)*x_t + beta_t*sqrt(1-betabar_{t-1})*x_0)/betabar_t, "
+         "beta_t*betabar_{t-1}/betabar_t)"),
+    ],
+)  # fmt: skip
+def test_a_right_expression_for_another_quantity_is_not_accepted(question: str, text: str) -> None:
+    assert judge_answer(question, "text", text).verdict in ("incorrect", "undecided")
+
+
+def test_an_index_may_have_another_name() -> None:
+    assert judge_answer("2.3.beta_bar", "latex", r"\bar\beta_s=1-\prod_{i=1}^s(1-\beta_i)").verdict == "correct"
+
+
 def test_a_right_answer_carries_its_proof_and_a_wrong_one_its_counterexample() -> None:
     right = judge_answer("1.1", "text", "p_r/(p_r + p_g)")
     assert right.proof is not None
