@@ -13,14 +13,16 @@ import numpy as np
 
 from grader.checks import figures, gan_losses
 from grader.checks.registry import REGISTRY, Bench, Record, Settings, StudentFailure, check
+from grader.checks.training_optimum import train_to_optimum
 from grader.checks.training_ring import train_ring
-from grader.model import Evidence, Failure, Finding, Json, Lost, Note, Question
+from grader.model import Evidence, Failure, Finding, Json, Lost, Note, Question, Undecided
 from grader.scoring.sequential import best, decision
 from grader.scoring.tolerances import read_tolerances
 
 ZDIM, BATCH = 24, 16
 QUESTIONS = {"disc": "DNet", "gen": "GNet"}
 LOSSES = {gan_losses.discriminator_loss.name: "discriminator loss", gan_losses.generator_loss.name: "generator loss"}
+DISCRIMINATOR_ONLY = (gan_losses.discriminator_loss.name,)
 
 
 @check("gan.training", module="hw5_gan", driver="gan+training_gan+figures", cost="training")
@@ -35,20 +37,26 @@ def training(bench: Bench, record: Record) -> None:
         return
     images = bench.rng.uniform(size=(BATCH, 1, 28, 28)).astype(np.float32)
     record(networks={which: _network(bench, which, images) for which in QUESTIONS})
-    bars = {"energy": read_tolerances()["gan.ring_energy"].value, "modes_missing": 2.0}
     alone: dict[str, Json] = {}
 
-    def again() -> bool:
-        if not alone:
-            alone.update({name: _alone(bench, name) for name in LOSSES})
-        return not any(_is_wrong(seen, name, _Lenient(bench.question)) for name, seen in alone.items())
+    def wrong_alone(name: str) -> bool:
+        if name not in alone:
+            alone[name] = _alone(bench, name)
+        return _is_wrong(alone[name], name, _Lenient(bench.question))
 
-    try:
-        train_ring(bench, record, bars, again=again)
-    except StudentFailure as fault:
-        record(ring_failed=_told(fault.failure))
-    if not record.facts.get("ring", {}).get("passed", False):
-        record(losses=alone or {name: _alone(bench, name) for name in LOSSES})
+    tolerances = read_tolerances()
+    for part, train, bars, losses in (
+        ("optimum", train_to_optimum, {"deviation": tolerances["gan.optimum"].value}, DISCRIMINATOR_ONLY),
+        ("ring", train_ring, {"energy": tolerances["gan.ring_energy"].value, "modes_missing": 2.0}, tuple(LOSSES)),
+    ):
+        try:
+            train(bench, record, bars, again=lambda of=losses: not any(map(wrong_alone, of)))  # type: ignore[misc]
+        except StudentFailure as fault:
+            record(**{f"{part}_failed": _told(fault.failure)})
+        if not record.facts.get(part, {}).get("passed", False):
+            for name in losses:
+                wrong_alone(name)
+    record(losses=alone)
     figures.digits(bench, record)
 
 
@@ -160,29 +168,61 @@ def _wired(which: str, found: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _trained(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
-    """The losses under the grader's networks."""
-    bars = {"energy": settings.tolerance("gan.ring_energy"), "modes_missing": 2.0}
-    if "ring" in facts and decision(facts["ring"], bars):
-        return
-    wrong = [LOSSES[name] for name in LOSSES if _is_wrong(facts["losses"][name], name, settings)]
-    if wrong:
+    """The losses under the grader's networks: nothing more is lost where a loss is wrong by itself."""
+    to_optimum = {"deviation": settings.tolerance("gan.optimum")}
+    to_ring = {"energy": settings.tolerance("gan.ring_energy"), "modes_missing": 2.0}
+    for part, bars, losses, failed in (
+        ("optimum", to_optimum, DISCRIMINATOR_ONLY, _off_optimum),
+        ("ring", to_ring, tuple(LOSSES), _off_ring),
+    ):
+        if _passed(facts, part, bars):
+            continue
+        alone = facts.get("losses", {})
+        if any(name not in alone for name in losses):
+            yield Undecided("The training was stopped under an easier bound; this submission must be measured again.")
+            return
+        wrong = [LOSSES[name] for name in losses if _is_wrong(alone[name], name, settings)]
+        if not wrong:
+            yield failed(facts)
+            return
         yield Note(f"The training with your losses failed; that is graded with the {' and the '.join(wrong)}.")
-        return
-    if "ring_failed" in facts:
-        fault = facts["ring_failed"]
-        yield Lost(fault["kind"], f"The training stopped: {fault['sentence']}")
-    elif "unusable_loss" in facts:
+
+
+def _passed(facts: Mapping[str, Any], part: str, bars: Mapping[str, float]) -> bool:
+    return part in facts and bool(decision(facts[part], bars))
+
+
+def _stopped(facts: Mapping[str, Any], part: str) -> Lost | None:
+    """Why a training could not go on."""
+    if f"{part}_failed" in facts:
+        fault = facts[f"{part}_failed"]
+        return Lost(fault["kind"], f"The training stopped: {fault['sentence']}")
+    if part not in facts:
         name = f"_get_loss_{facts['unusable_loss']}"
-        yield Lost("no_gradient", f"{name} gives no scalar with a gradient, so that nothing can be trained.")
-    else:
-        energy, missing = best(facts["ring"], "energy"), best(facts["ring"], "modes_missing")
-        how = "with the grader's networks and optimizers"
-        if energy is None:
-            yield Lost("diverged", f"Training with your losses diverges {how}.")
-        elif missing is not None and missing > 2:
-            yield Lost("mode_collapse", f"Training with your losses reaches only {8 - missing:.0f} of 8 modes {how}.")
-        else:
-            yield Lost("training", f"Training with your losses does not come near the data {how}.")
+        return Lost("no_gradient", f"{name} gives no scalar with a gradient, so that nothing can be trained.")
+    return None
+
+
+def _off_optimum(facts: Mapping[str, Any]) -> Lost:
+    found = None if (stopped := _stopped(facts, "optimum")) else best(facts["optimum"], "deviation")
+    away = "becomes infinite or NaN" if found is None else f"stays {found:.2f} away from it on average"
+    return stopped or Lost(
+        "discriminator_optimum",
+        "_get_loss_d is right on a few small batches, but a discriminator that is trained with it on two known "
+        f"Gaussians does not reach its optimum p_r/(p_r + p_g) of question 1.1: it {away}.",
+    )
+
+
+def _off_ring(facts: Mapping[str, Any]) -> Lost:
+    if (stopped := _stopped(facts, "ring")) is not None:
+        return stopped
+    energy, missing = best(facts["ring"], "energy"), best(facts["ring"], "modes_missing")
+    how = "with the grader's networks and optimizers"
+    if energy is None:
+        return Lost("diverged", f"Training with your losses diverges {how}.")
+    if missing is not None and missing > 2:
+        return Lost("mode_collapse", f"Training with your losses reaches only {8 - missing:.0f} of 8 modes {how}.")
+    return Lost("training", f"Training with your losses does not come near the data {how}.")
 
 
 def _is_wrong(alone: Mapping[str, Any], name: str, settings: Settings) -> bool:

@@ -146,3 +146,60 @@ def _average_ring():
                 averaged[name].lerp_(value, 1 - decay)
             else:
                 averaged[name].copy_(value)
+
+
+# ---------------------------------------------------------------- the discriminator loss on two known laws
+
+_optimum = {}
+
+
+class NormalGenerator(nn.Module):
+    """Standard normal z (N, 2) → images that carry the points mean + root z. It has nothing to learn."""
+
+    def __init__(self, mean, root):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("root", root)
+
+    def forward(self, z):
+        return _paint(self.mean + z @ self.root.T)
+
+
+class QuadraticDiscriminator(nn.Module):
+    """Images that carry a point (a, b) → logits (N, 1), linear in 1, a, b, a², ab, b²."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(6))
+
+    def forward(self, x):
+        a, b = (8 * (x.reshape(len(x), 2, -1).mean(2) - 0.5)).T
+        return torch.stack([torch.ones_like(a), a, b, a * a, a * b, b * b], dim=1) @ self.weight[:, None]
+
+
+def optimum_begin(student, mean, root, rate, device):
+    """A fresh discriminator of ours and a fixed generator inside the student's GAN."""
+    disc, gen = QuadraticDiscriminator().to(device), NormalGenerator(mean.float(), root.float()).to(device)
+    gan, _ = _gan(student, disc, gen, 2)  # noqa: F821  (of gan.py, whose text comes first)
+    gan._dev = torch.device(device)
+    _optimum.clear()
+    _optimum.update(gan=gan, disc=disc, device=device, step=0, averaged=torch.zeros(6, device=device))
+    _optimum["optimizer"] = torch.optim.Adam(disc.parameters(), lr=rate, betas=(0.9, 0.99))
+
+
+def optimum_advance(student, points, z, batch, seed):
+    """A step of the discriminator for every `batch` points; the averaged weights (6,), and what went wrong."""
+    _seed_all(seed)
+    gan, weight, device = _optimum["gan"], _optimum["disc"].weight, _optimum["device"]
+    for start in range(0, len(points) - batch + 1, batch):
+        real, latent = _paint(points[start : start + batch].to(device)), z[start : start + batch].to(device)
+        _optimum["optimizer"].zero_grad()
+        loss = gan._get_loss_d(batch, real, latent)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or not loss.requires_grad:
+            return {"unusable": True}
+        loss.reshape(()).backward()
+        _optimum["optimizer"].step()
+        k = _optimum["step"] = _optimum["step"] + 1
+        decay = min(0.98, (1 + k) / (10 + k))
+        _optimum["averaged"].lerp_(weight.detach(), 1 - decay)
+    return {"weights": _optimum["averaged"].clone()}
