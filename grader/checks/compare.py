@@ -25,12 +25,16 @@ Drawn = TypeVar("Drawn")
 Array: TypeAlias = NDArray[Any]
 
 
-def relative_error(found: object, expected: Array) -> float | None:
-    """max |found − expected| / max |expected|; None where the shapes differ or a value is not finite."""
+def relative_error(found: object, expected: Array, scale: float | None = None) -> float | None:
+    """max |found − expected| / scale, by default max |expected|; None where shapes differ or a value is not finite.
+
+    A single value may be small by cancellation: then its rounding is measured by the `scale` of its siblings.
+    """
     if not isinstance(found, np.ndarray) or found.shape != expected.shape or found.dtype.kind not in "fiub":
         return None
-    difference = np.abs(found.astype(np.float64) - expected)
-    scale = float(np.abs(expected).max(initial=0.0))
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(found.astype(np.float64) - expected)
+    scale = float(np.abs(expected).max(initial=0.0)) if scale is None else scale
     worst = float(difference.max(initial=0.0))
     return worst / max(scale, 1e-12) if math.isfinite(worst) else None
 
@@ -84,8 +88,10 @@ def separation(cases: Iterable[Case]) -> float:
     return min(best.values(), default=math.inf)
 
 
-def facts_of(case: Case, found: object, kind: str = "", changed: Sequence[int] = ()) -> dict[str, Json]:
-    """One case as JSON facts: error, shapes, finiteness, and the error against every known mistake."""
+def facts_of(
+    case: Case, found: object, kind: str = "", changed: Sequence[int] = (), scale: float | None = None
+) -> dict[str, Json]:
+    """One case as JSON facts: error (by the scale), shapes, finiteness, and the error against every known mistake."""
     array = found if isinstance(found, np.ndarray) else None
     finite = bool(np.isfinite(array).all()) if array is not None and array.dtype.kind in "fiub" else False
     reshaped = array.reshape(case.expected.shape) if array is not None and array.size == case.expected.size else None
@@ -95,8 +101,8 @@ def facts_of(case: Case, found: object, kind: str = "", changed: Sequence[int] =
         "shape": list(array.shape) if array is not None else None,
         "expected_shape": list(case.expected.shape),
         "finite": finite,
-        "error": relative_error(array, case.expected),
-        "error_reshaped": relative_error(reshaped, case.expected),
+        "error": relative_error(array, case.expected, scale),
+        "error_reshaped": relative_error(reshaped, case.expected, scale),
         "variants": {name: relative_error(array, values) for name, values in case.variants.items()},
         "changed": list(changed),
         "failure": None,

@@ -19,6 +19,10 @@ from grader.model import Evidence, Finding, Json, Lost, Note
 MODES = ["train", "train_again", "eval", "eval_again"]
 FIXED_BATCHES = (256, 128, 64, 100, 32)
 """Batch sizes tried where no other works: the homework's own, and usual ones."""
+NEARBY = 1e-5
+"""Relative size of the nudge that the gradient's input must bear: far above float32's rounding."""
+STEADY = 5e-4
+"""How much the reference's gradient may move under it: a quarter of the tolerance."""
 ZDIMS = (5, 16, 23, 37, 48)
 """zdim is drawn from these, so that a fixed 64 shows."""
 
@@ -45,6 +49,7 @@ def _measure(bench: Bench, record: Record, which: str, zdim: int) -> None:
         return
     weights, cases = draw_planted(bench.rng, which, zdim, table)
     planted = [weights[i].astype(np.float32) for i in order]
+    scale = max(float(np.abs(case.expected).max()) for case in cases)
     seen: list[dict[str, Json]] = []
     first: StudentFailure | None = None
     for case in cases:
@@ -57,7 +62,7 @@ def _measure(bench: Bench, record: Record, which: str, zdim: int) -> None:
             seen.append(compare.failed_case(case, failure))
             continue
         for mode, outputs in reply.items():
-            facts = compare.facts_of(case, outputs[0], type(outputs[0]).__name__)
+            facts = compare.facts_of(case, outputs[0], type(outputs[0]).__name__, scale=scale)
             if mode == "eval":
                 facts["label"] += ", after eval()"
             seen.append(facts)
@@ -123,27 +128,38 @@ def _measure_gradient(
     cases: Sequence[Case],
     zdim: int,
 ) -> None:
-    """Whether the output's gradient reaches every parameter."""
-    import torch
-
-    from reference import gan as reference
-
+    """Whether the output's gradient reaches every parameter, and is the reference's."""
     case = cases[0]
-    cotangent = bench.rng.normal(size=case.expected.shape).astype(np.float32)
     if record.facts["cases"][0]["shape"] != list(case.expected.shape):
         return
-    found = bench.call("network_gradients", which, list(planted), case.args[0], cotangent, zdim=zdim)
-    net = (reference.DNet() if which == "DNet" else reference.GNet(zdim)).double()
-    with torch.no_grad():
-        for p, w in zip(net.parameters(), weights, strict=True):
-            p.copy_(torch.from_numpy(w))
-    output = net(torch.from_numpy(case.args[0].astype(np.float64)))
-    (output * torch.from_numpy(cotangent.astype(np.float64))).sum().backward()
-    wanted = [p.grad.numpy() for p in net.parameters() if p.grad is not None]
+    for start in range(compare.REDRAWS):
+        rows = case.args[0][start % len(case.args[0])][None] * np.float32(1 - 0.01 * (start // len(case.args[0])))
+        cotangent = bench.rng.normal(size=(1, *case.expected.shape[1:])).astype(np.float32)
+        wanted = _reference_gradient(which, zdim, weights, rows, cotangent)
+        nearby = [w * (1 + NEARBY * bench.rng.normal(size=w.shape)) for w in weights]
+        moved = _reference_gradient(which, zdim, nearby, rows, cotangent)
+        if max(compare.relative_error(m, w) or 0.0 for m, w in zip(moved, wanted, strict=True)) < STEADY:
+            break  # else a kink (ReLU, maximum) is so near that float32 may fall on its other side
+    found = bench.call("network_gradients", which, list(planted), rows, cotangent, zdim=zdim)
     names = [row["name"] for row in record.facts["layout"]["parameters"]]
     lost = [n for n, g, i in zip(names, found, order, strict=True) if wanted[i].any() and (g is None or not g.any())]
     errors = [compare.relative_error(g, wanted[i]) for g, i in zip(found, order, strict=True) if g is not None]
     record(without_gradient=lost, gradient_error=None if None in errors else max(errors, default=None))  # type: ignore[type-var]
+
+
+def _reference_gradient(which: str, zdim: int, weights: Sequence[Array], rows: Array, cotangent: Array) -> list[Array]:
+    """The gradient of sum(output · cotangent) by each parameter of the reference network, in float64."""
+    import torch
+
+    from reference import gan as reference
+
+    net = (reference.DNet() if which == "DNet" else reference.GNet(zdim)).double()
+    with torch.no_grad():
+        for p, w in zip(net.parameters(), weights, strict=True):
+            p.copy_(torch.from_numpy(w))
+    output = net(torch.from_numpy(rows.astype(np.float64)))
+    (output * torch.from_numpy(cotangent.astype(np.float64))).sum().backward()
+    return [p.grad.numpy() if p.grad is not None else np.zeros(p.shape) for p in net.parameters()]
 
 
 def _judge(seen: Evidence, settings: Settings) -> Iterator[Finding]:
