@@ -138,6 +138,9 @@ class Cursor:
     def bracket(self) -> t.Node:
         raise NotImplementedError
 
+    def delimited(self) -> t.Node:
+        raise NotImplementedError
+
     def close(self, opening: Token) -> None:
         raise NotImplementedError
 
