@@ -66,6 +66,9 @@ def judge(check: Check, evidence: Evidence, settings: JudgeSettings) -> Verdict:
         findings = list(check.judge_function(evidence, settings))
     except Exception as error:
         return grader_fault(question, f"The judge of {check.name} failed: {type(error).__name__}: {error}")
+    unknown = {f.part for f in findings if not isinstance(f, Note)} - {WHOLE, *question.parts}
+    if unknown:
+        return grader_fault(question, f"{check.name} judges the part {min(unknown)!r}, which the rubric does not have.")
     lost_parts = {f.part for f in findings if isinstance(f, Lost)}
     for part, failure in evidence.failures.items():
         target = part if part in question.parts else WHOLE

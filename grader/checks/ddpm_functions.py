@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,9 @@ from grader.checks.ddpm_more_mistakes import (
     schedule_variants,
 )
 from grader.checks.ddpm_tables import gentle_betas, only, reference_values, strong_betas, tables
-from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
+from grader.checks.registry import Bench, Record, Settings, StudentFailure, check, lost_share
 from grader.model import WHOLE, Evidence, Finding, Lost, Note, Undecided
 
-CHANGED_SHARE = Fraction(1, 4)
-"""Lost for a right function that overwrites its arguments."""
-NOT_A_TENSOR_SHARE = Fraction(1, 2)
-"""Lost for right numbers that are no tensor."""
 ADVICE = "more than two axes"
 """Label of the cases that cost nothing: the homework's own data are points (N, 2)."""
 
@@ -230,10 +225,15 @@ def judge_function(
         yield Note(f"{function} is right by itself; a function that it calls is not (another question).")
     used = as_is if found is None else planted
     if not all(str(c["kind"]).startswith("torch.") for c in used):
-        yield Lost("not_a_tensor", f"{function} returns right numbers, but not a tensor.", part, NOT_A_TENSOR_SHARE)
+        yield Lost(
+            "not_a_tensor",
+            f"{function} returns right numbers, but not a tensor.",
+            part,
+            lost_share(settings, "not_a_tensor_credit"),
+        )
     if any(c["changed"] for c in used):
         sentence = f"{function} overwrites the tensors that it is given: its caller still needs them."
-        yield Lost("input_changed", sentence, part, CHANGED_SHARE)
+        yield Lost("input_changed", sentence, part, lost_share(settings, "overwritten_input_credit"))
     if any(c["kind"] != "torch.float64" for c in used if c["label"] == "float64"):
         yield Note(f"{function} returns another precision than it is given.")
     if any(c["label"] == ADVICE and not within(c["error"]) for c in facts["as_is"]):

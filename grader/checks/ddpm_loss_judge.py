@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from grader.checks.ddpm_loss_facts import T
-from grader.checks.registry import Settings
+from grader.checks.registry import Settings, lost_share
 from grader.model import Evidence, Finding, Lost, Note
 from grader.scoring.laws import uniform_counts
 
-WEIGHTED_SHARE = Fraction(1, 4)
-"""Lost for a weighting by t that no bound gives."""
 FRESH = 0.15
 """Relative spread of a mean of 800 squares around its expectation, with a margin; it only names, it never decides."""
 OTHER_T = 0.12
@@ -217,7 +214,7 @@ def _judge_value(facts: Mapping[str, Any], settings: Settings) -> Iterator[Findi
                 yield Lost(
                     "weighted_by_t",
                     "ddpm_loss weights the squared errors by t, but not as a variational bound does.",
-                    fraction=WEIGHTED_SHARE,
+                    fraction=lost_share(settings, "unknown_weights_credit"),
                 )
                 return
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,10 @@ from grader.checks import compare
 from grader.checks.compare import Array, Case
 from grader.checks.ddpm_step_mistakes import SENTENCES, StepInput, step_variants
 from grader.checks.ddpm_tables import beta_deviations, draw_betas, hidden_predictor, only, predict_noise, tables
-from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
+from grader.checks.registry import Bench, Record, Settings, StudentFailure, check, lost_share
 from grader.model import Evidence, Finding, Json, Lost, Note
 
 PLANTED = ("beta_bar", "q", "predict", "mean", "variance")
-CLIPPED_SHARE = Fraction(1, 4)
-"""Lost where the predicted x_0 is clipped to [−1, 1], which the homework's own points need not respect."""
 MIXED, FAR = "mixed t", "points beyond [−1, 1]"
 
 
@@ -156,7 +153,7 @@ def _judge(cases: Sequence[Mapping[str, Json]], settings: Settings) -> Iterator[
             yield Lost(
                 "clamped",
                 "p_sample clips the predicted x_0 to [−1, 1]. The handout does not ask for it; points may lie outside.",
-                fraction=CLIPPED_SHARE,
+                fraction=lost_share(settings, "clipped_x_0_credit"),
             )
         else:
             broken = compare.diagnose([view(far)], within, SENTENCES, "p_sample")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
+from grader.checks.registry import Bench, Record, Settings, StudentFailure, check, lost_share
 from grader.checks.score_plants import (
     NAMES,
     POINTS,
@@ -189,7 +188,7 @@ def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
             "python_loop",
             f"The loss calls the network {max(facts['network_calls'])} times for {POINTS} points (a Python loop over "
             "the samples, about a thousand times slower); one call takes the whole batch.",
-            fraction=1 - Fraction(str(settings.policy("python_loop_credit"))),
+            fraction=lost_share(settings, "python_loop_credit"),
         )
 
 
@@ -284,7 +283,7 @@ def _judge_value(facts: Mapping[str, Any], settings: Settings, *, explained: boo
             "halved",
             "The loss is half of the handout's: the squared norm sums over the two coordinates; "
             "the mean is over the data only.",
-            fraction=1 - Fraction(str(settings.policy("halved_denoising_loss_credit"))),
+            fraction=lost_share(settings, "halved_denoising_loss_credit"),
         )
         return
     first, _, scale = name.partition("/")

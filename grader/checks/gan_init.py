@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -134,14 +133,14 @@ def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
 
 
 def _judge_network(which: str, network: Mapping[str, Any], law: str | None, settings: Settings) -> Iterator[Finding]:
-    half = Fraction(1, 2)
+    part = which.lower()
     if "failure" in network:
         text = f"{which} cannot be built, so its initial weights cannot be seen: {network['failure']}"
         where = f" ({network['where']})" if network["where"] else ""
         if network["kind"] in UNDECIDABLE and "_weight_init" not in network["where"]:
-            yield Undecided(f"{text}{where}.", reason="prerequisite")
+            yield Undecided(f"{text}{where}.", part, reason="prerequisite")
         else:
-            yield Lost(network["kind"], f"{text}{where}.", fraction=half)
+            yield Lost(network["kind"], f"{text}{where}.", part=part)
         return
     lost = _judge_layers(which, network["constructed"], law, settings)
     if lost is None:
@@ -154,10 +153,10 @@ def _judge_network(which: str, network: Mapping[str, Any], law: str | None, sett
             "not_called",
             f"{which}: _weight_init is right when it is called, but the constructor does not call it: a new {which} "
             "still has PyTorch's defaults.",
-            fraction=half,
+            part=part,
         )
         return
-    yield Lost(*lost, fraction=half)
+    yield Lost(*lost, part=part)
 
 
 def _judge_layers(

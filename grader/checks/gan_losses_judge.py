@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from grader.checks import compare
 from grader.checks.gan_loss_mistakes import DISCRIMINATOR, GENERATOR, MINIMAX
-from grader.checks.registry import Settings
+from grader.checks.registry import Settings, lost_share
 from grader.model import Evidence, Finding, Lost, Note
 
 LARGEST = 110.0
 """Size of the largest logits on both sides: log(sigmoid) is not finite there in float32."""
 SCALES = {"d": (1.0, 0.5), "g": (1.0,)}
 """L_D may be the sum of its two terms or their mean."""
-SCALE_SHARE = Fraction(1, 2)
-"""Lost for a loss that is right up to a factor."""
-UNSTABLE_SHARE = Fraction(1, 4)
-"""Lost for a loss that is right at moderate logits only."""
 
 
 def judge_losses(seen: Evidence, settings: Settings) -> Iterator[Finding]:
@@ -40,7 +35,7 @@ def judge_losses(seen: Evidence, settings: Settings) -> Iterator[Finding]:
             "Its gradient vanishes while D wins (question 1.3)."
         )
     elif name != "right":
-        yield _lost(subject, which, name, moderate)
+        yield _lost(subject, which, name, moderate, settings)
         return
     wrong_gradient = list(_judge_gradient(subject, which, name, scale, moderate, settings))
     yield from wrong_gradient
@@ -61,7 +56,7 @@ def judge_losses(seen: Evidence, settings: Settings) -> Iterator[Finding]:
             "infinite_loss",
             f"{subject} is right for moderate logits, but {seen_value} for logits of ±{LARGEST:.0f}: the sigmoid "
             "and the logarithm are taken one after the other. The handout asks for binary cross-entropy with logits.",
-            fraction=UNSTABLE_SHARE,
+            fraction=lost_share(settings, "unstable_loss_credit"),
         )
 
 
@@ -120,17 +115,17 @@ def _explain(which: str, draws: Sequence[Mapping[str, Any]], settings: Settings)
     return "unnamed", 1.0
 
 
-def _lost(subject: str, which: str, name: str, draws: Sequence[Mapping[str, Any]]) -> Lost:
+def _lost(subject: str, which: str, name: str, draws: Sequence[Mapping[str, Any]], settings: Settings) -> Lost:
     catalogue = DISCRIMINATOR if which == "d" else GENERATOR
     if name == "scale":
         ratio = draws[0]["value"] / draws[0]["right"]
         sentence = f"{subject} is {ratio:.3g} times the loss that the handout asks for."
-        return Lost("scale", sentence, fraction=SCALE_SHARE)
+        return Lost("scale", sentence, fraction=lost_share(settings, "scaled_loss_credit"))
     if name == "summed_over_batch":
         return Lost(
             "summed_over_batch",
             f"{subject} grows with the batch size: it is summed over the batch, a mean is asked.",
-            fraction=SCALE_SHARE,
+            fraction=lost_share(settings, "scaled_loss_credit"),
         )
     if name == "unnamed":
         return Lost(

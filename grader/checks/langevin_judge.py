@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from grader.checks.langevin_path import NAMES
-from grader.checks.registry import Settings
+from grader.checks.registry import Settings, lost_share
 from grader.model import Finding, Lost
 
 SAMPLES, LEVELS, STEPS, EPS = 500, 4, 5, 0.05
@@ -31,7 +30,7 @@ def judge_langevin(facts: Mapping[str, Any], settings: Settings) -> Iterator[Fin
             "python_loop",
             "The sampler calls the network for one sample at a time (a Python loop over the samples, about a thousand "
             "times slower); one call takes all samples.",
-            fraction=1 - Fraction(str(settings.policy("python_loop_credit"))),
+            fraction=lost_share(settings, "python_loop_credit"),
         )
 
 
@@ -178,11 +177,11 @@ def _noise_scale(seen: Mapping[str, Any], drift_wrong: bool) -> Lost:
 
 def _trajectory(seen: Mapping[str, Any], settings: Settings, already: bool) -> Iterator[Finding]:
     """return_traj=True."""
-    credit = Fraction(str(settings.policy("trajectory_credit")))
+    share = lost_share(settings, "trajectory_credit")
     expected = f"({SAMPLES}, {LEVELS * STEPS}, 2)"
 
     def lost(mistake: str, message: str) -> Lost:
-        return Lost(mistake, message, fraction=1 - credit)
+        return Lost(mistake, message, fraction=share)
 
     shape = tuple(seen.get("shape", ()))
     if "sentence" in seen:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -174,6 +175,11 @@ def check(
         return REGISTRY[name]
 
     return register
+
+
+def lost_share(settings: Settings, credit: str) -> Fraction:
+    """What is lost where the rubric's policy called `credit` says what is kept. Raises GraderError as `policy` does."""
+    return 1 - Fraction(str(settings.policy(credit)))
 
 
 def failure_note(failures: Mapping[str, Failure], part: str = WHOLE) -> Note | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
+from grader.checks.registry import Bench, Record, Settings, StudentFailure, check, lost_share
 from grader.checks.score_net_planted import (
     ACTIVATIONS,
     MISTAKES,
@@ -153,14 +152,14 @@ def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
             "shared_layers",
             f"Hidden layers are the same object: the forward pass calls {count} linear layers, but only {distinct} are "
             f"different ({net['distinct_numbers']:,} parameters). [layer] * k repeats one layer; build each anew.",
-            fraction=_lost_share(settings, "shared_layers_credit"),
+            fraction=lost_share(settings, "shared_layers_credit"),
         )
     if count == LAYERS + 1:
         yield Lost(
             "nine_layers",
             f"ScoreNet has {count} linear layers, expected {LAYERS} in all: n_layers counts every linear layer, "
             "the first and the last among them.",
-            fraction=_lost_share(settings, "nine_layers_credit"),
+            fraction=lost_share(settings, "nine_layers_credit"),
         )
     elif count != LAYERS:
         name = "too_few_layers" if count < LAYERS else "too_many_layers"
@@ -173,12 +172,8 @@ def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
         yield Note("ScoreNet(n_layers=5, latent_dim=32) does not work; the handout's __init__ takes both.")
 
 
-def _lost_share(settings: Settings, policy: str) -> Fraction:
-    return 1 - Fraction(str(settings.policy(policy)))
-
-
 def _minor(settings: Settings, mistake: str, message: str) -> Lost:
-    return Lost(mistake, message, fraction=_lost_share(settings, "minor_fault_credit"))
+    return Lost(mistake, message, fraction=lost_share(settings, "minor_fault_credit"))
 
 
 def _extra(net: Mapping[str, Any]) -> Iterator[Lost]:
@@ -245,7 +240,7 @@ def _other_forms(forms: Mapping[str, Any], right: list[str], settings: Settings)
             name,
             f"ScoreNet is right for some forms of sigmas, but not for a {FORMS[form]}: {why}. The handout allows a "
             "float, a 0-dim tensor or shape (N, 1).",
-            fraction=_lost_share(settings, "sigma_form_credit"),
+            fraction=lost_share(settings, "sigma_form_credit"),
         )
     elif not settings.within("score.net_output", forms["one"]["error"]):
         yield Lost("one_point", "ScoreNet is wrong for a single point: x of shape (1, 2), sigmas of shape (1, 1).")

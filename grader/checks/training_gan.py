@@ -68,7 +68,7 @@ class _Lenient:
         self._tolerances = read_tolerances()
 
     def policy(self, name: str) -> Json:
-        return "accept"
+        return "0" if name.endswith("_credit") else "accept"
 
     def tolerance(self, name: str) -> float:
         return self._tolerances[name].value
