@@ -110,7 +110,7 @@ class Evaluator(Naming):
                 vector = self.eval(arg, s)
                 if isinstance(vector, (Vec, Matrix)):
                     return Matrix(vector.items)
-                raise KindMismatch("diag(…) is taken of a number.")
+                return vector  # diag(β̄_t) is β̄_t I
             case t.Transpose(arg):
                 vector = self.eval(arg, s)
                 return Row(vector.items) if isinstance(vector, Vec) else vector

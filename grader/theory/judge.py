@@ -126,6 +126,9 @@ def _judgement(reading: Reading, outcome: Outcome, node: t.Node) -> Judgement:
     if outcome.verdict == "correct" and reading.conditional:
         message = "The answer is stated under a condition; a person decides whether it is meant in general."
         return Judgement("undecided", None, message, reading=reading.typeset)
+    if outcome.verdict == "correct" and any(d.name in ("p_r", "p_g") and d.lhs != d.body for d in reading.definitions):
+        message = "The answer sets p_r or p_g to something else; a person decides whether it is meant in general."
+        return Judgement("undecided", None, message, reading=reading.typeset)
     if outcome.verdict == "correct":
         proof = f"equal to the right answer in {outcome.draws} random models, error ≤ {ERROR_BOUND}"
         message = outcome.sentence or "The answer is right."

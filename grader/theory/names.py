@@ -22,7 +22,7 @@ _SAME = {
 
 def is_label(base: str, value: str, *, roman: bool, last: bool) -> bool:
     """Is this word of a subscript part of the name (known, θ, r), and not an index (t, i)?"""
-    if value in ACCENTS or value in LABEL_WORDS:
+    if value in ACCENTS or value in LABEL_WORDS or value == "M":
         return True
     if value in _INDEX_WORDS and not (len(value) == 1 and value in _LABEL_LETTERS.get(base, "") and last):
         return roman and base in ("p", "P") and value in ("r", "d")

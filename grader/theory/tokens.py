@@ -21,6 +21,7 @@ from grader.theory.errors import (
 from grader.theory.tex_commands import TexCommands
 
 _QUOTED = re.compile(r"""\(\s*(["'])(?P<name>\w{1,20})\1\s*(?:,[^()]{0,80})?\)""")
+_INDEXED = re.compile(r"""\(\s*(["'])(?P<name>\w{1,20})\1\s*,\s*(?P<index>[\w+ -]{1,20})\)""")
 _INDEX_BEFORE = re.compile(r"(?:(?P<name>[a-zA-Z])(?:_?minus_?1|_?min_1|m_?1|_m1)|prev|tprev|t_prev)(?![A-Za-z0-9])")
 
 
@@ -247,6 +248,13 @@ class _Scanner(TexCommands):
         rest = self.text[end:stop]
         if word in v.MODULES and rest[:1] == "." and rest[1:2].isalpha():
             return end + 1
+        if word == "Indexed" and (made := _INDEXED.match(rest)):
+            self.run(end + made.start("name"), end + made.end("name"))
+            for kind in ("_", "{"):
+                self.emit(kind, kind, at, at)
+            self.run(end + made.start("index"), end + made.end("index"))
+            self.emit("}", "}", end + made.end(), end + made.end())
+            return end + made.end()
         if word in v.SYMBOL_MAKERS and (made := _QUOTED.match(rest)):
             self.run(end + made.start("name"), end + made.end("name"))
             return end + made.end()
