@@ -84,7 +84,7 @@ def _layers(reply: Mapping[str, Any]) -> list[dict[str, Json]]:
         shape = values.shape[1:]
         if len(shape) >= 2:
             rows.append({"name": name["name"], "weight": True, **_weight(values, shape)})
-        elif "bias" in name["local"]:
+        elif name["local"] != "weight":  # a one-dimensional `weight` is a norm's or PReLU's; any other is a bias
             worst = float(np.abs(values).max(initial=0.0))
             rows.append({"name": name["name"], "weight": False, "largest": worst if np.isfinite(worst) else None})
     return rows

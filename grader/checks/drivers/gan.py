@@ -137,6 +137,10 @@ def network_gradients(student, which, weights, x, cotangent, zdim=64):
     return list(torch.autograd.grad(scalar, parameters, allow_unused=True))
 
 
+MOST_VALUES = 6_000_000
+"""Parameters that one reply may hold, all constructions together."""
+
+
 def initial_weights(student, which, times, seed, zdim=64, explicit=False):
     """Parameters of several freshly built networks; with `explicit`, after one more call of `_weight_init`."""
     built = []
@@ -150,6 +154,8 @@ def initial_weights(student, which, times, seed, zdim=64, explicit=False):
             rows += [(f"{type(module).__name__} in a list ({n})", m, o, p) for n, m, o, p in _named(module)]
         built.append([p.detach().clone() for _, _, _, p in rows])
         names = [{"name": n, "local": m, "owner": o} for n, m, o, _ in rows]
+        if i > 0 and (i + 2) * sum(p.numel() for p in built[-1]) > MOST_VALUES:
+            break  # a network far larger than asked: fewer of them tell enough
     return {"names": names, "weights": built}
 
 
