@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from grader.checks.registry import Check
@@ -22,6 +22,25 @@ from grader.model import (
     Verdict,
 )
 from grader.scoring.tolerances import Tolerance
+
+NO_DEVICE = (
+    "not compiled with cuda",
+    "found no nvidia driver",
+    "no cuda gpus are available",
+    "nvidia driver on your system is too old",
+    "torch.cuda.is_available() is false",
+    "cannot access accelerator device",
+    "with arguments from the 'cuda' backend",
+    "not linked with support for mps",
+    "not compiled with mps",
+    "mps backend is supported on",
+    "torch.backends.mps.is_available() is false",
+)
+"""What torch says where a device is asked for that the machine lacks."""
+DEVICE_ADVICE = (
+    "The device is fixed in the code, and this machine has no GPU: take cuda only where torch.cuda.is_available(), "
+    "or work on the device of the inputs (x.device)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +110,20 @@ def skipped(question: Question, why: str, *, ours: bool) -> Verdict:
     return Verdict("skipped", Fraction(0), question.points if ours else Fraction(0), None, (), why)
 
 
+def _without_device(lost: Lost) -> Lost:
+    """The finding under the name of its cause, where the code wants a GPU that is not there; its cost stays."""
+    text = lost.message.lower()
+    if not any(phrase in text for phrase in NO_DEVICE):
+        return lost
+    return replace(lost, mistake="hard_coded_device", message=f"{lost.message.rstrip('. ')}. {DEVICE_ADVICE}")
+
+
 def _located(sentence: str, where: str) -> str:
     return f"{sentence} ({where})" if where and where not in sentence else sentence
 
 
 def _combine(question: Question, findings: Iterable[Finding], evidence: Evidence) -> Verdict:
-    findings = list(findings)
+    findings = [_without_device(f) if isinstance(f, Lost) else f for f in findings]
     parts = question.parts or {WHOLE: question.points}
     points, awaiting = Fraction(0), Fraction(0)
     for part, worth in parts.items():

@@ -121,10 +121,8 @@ def _alone(bench: Bench, name: str) -> dict[str, Json]:
 def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     if "construction_failed" in seen.facts:
         fault = seen.facts["construction_failed"]
-        text = f"{fault['sentence']}" + (f" ({fault['where']})" if fault["where"] else "")
-        device = "cuda" in text.lower()
-        why = "The device is fixed in the code; take cuda only where there is one" if device else "GAN() fails"
-        yield Lost("hard_coded_device" if device else fault["kind"], f"{why}: {text}")
+        where = f" ({fault['where']})" if fault["where"] else ""
+        yield Lost(fault["kind"], f"GAN() fails: {fault['sentence']}{where}")
         return
     networks = seen.facts["networks"]
     missing = [name for name in QUESTIONS if name not in seen.facts["attributes"]]
@@ -152,10 +150,6 @@ def _wired(which: str, found: Mapping[str, Any]) -> Iterator[Finding]:
                 yield Note(f"{name} fails by itself, which its own question grades: {text}.")
         elif which == "gen" and found["default"] is not None:
             yield Lost("hard_coded_zdim", f"GAN(zdim={ZDIM}) does not pass zdim on to the generator: {text}.")
-        elif "cuda" in text.lower():
-            yield Lost(
-                "hard_coded_device", f"The device is fixed in the code: {text}. Take cuda only where there is one."
-            )
         else:
             yield Lost("network_fails", f"`{which}` of GAN(zdim={ZDIM}) fails: {text}.")
         return
