@@ -23,6 +23,8 @@ class CaseResult:
     case: Case
     lost: Mapping[str, tuple[str, ...]]
     """check → named mistakes, for every check that took or withheld points."""
+    awaiting: frozenset[str]
+    """The checks among them that took nothing: what they withhold awaits a person."""
     messages: Mapping[str, str]
     seconds: Mapping[str, float]
 
@@ -35,7 +37,8 @@ class CaseResult:
         if self.case.question not in self.lost:
             found.append(f"passed {self.case.question}")
         allowed = {self.case.question, *self.case.also_breaks}
-        found += [f"also lost points in {c}: {self.messages[c]}" for c in self.lost if c not in allowed]
+        docked = [check for check in self.lost if check not in allowed | self.awaiting]
+        found += [f"also lost points in {check}: {self.messages[check]}" for check in docked]
         return tuple(found)
 
     @property
@@ -102,6 +105,9 @@ def _result(case: Case, report: Report) -> CaseResult:
     return CaseResult(
         case=case,
         lost={r.question.check: r.verdict.mistakes or (r.verdict.outcome,) for r in short},
+        awaiting=frozenset(
+            r.question.check for r in short if r.verdict.points + r.verdict.awaiting == r.question.points
+        ),
         messages={r.question.check: r.verdict.message for r in short},
         seconds={r.question.check: r.evidence.seconds for r in report.results},
     )
