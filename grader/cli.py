@@ -256,6 +256,51 @@ def audit(
         raise typer.Exit(COULD_NOT)
 
 
+@app.command(epilog="Example: grader calibrate --runs 40 --only gan.loss --only gan.steps")
+def calibrate(
+    runs: Annotated[int, typer.Option(min=1, help="How often the reference is measured for each bound.")] = 25,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only these bounds of reference/tolerances.toml; may be repeated.")
+    ] = None,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Write runs and false_fail into the file; bounds never change by themselves."),
+    ] = False,
+) -> None:
+    """Measures every bound that a judge applies on the reference, over fresh seeds: how far is right code from it?"""
+    from grader.calibrate import calibrate as measure
+    from grader.calibrate import table, updated
+    from grader.run import default_paths
+    from grader.scoring.calibration import LEAST_RUNS
+
+    path = default_paths()[1]
+    try:
+        tolerances = _settings(None)[1]
+        with _console(stderr=True).status("measuring the reference") as status:
+            found = list(
+                measure(
+                    tolerances,
+                    runs,
+                    names=only or (),
+                    listener=lambda check, run: status.update(f"{check}, run {run + 1} of {runs}"),
+                )
+            )
+    except GraderError as error:
+        _stop(str(error))
+    for line in table(found):
+        print(line)
+    if runs < LEAST_RUNS:
+        print(f"With fewer than {LEAST_RUNS} runs no tail is fitted: false fail is only the bound 1 - 0.05^(1/runs).")
+    if write:
+        try:
+            path.write_text(updated(path.read_text("utf-8"), found), encoding="utf-8")
+        except OSError as error:
+            _stop(f"{path} could not be written: {error.strerror}.")
+        print(f"runs and false_fail written to {path}")
+    if not all(result.sound for result in found):
+        raise typer.Exit(COULD_NOT)
+
+
 def _submissions() -> Path:
     return Path(__file__).resolve().parent.parent / "submissions"
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from grader.calibrate import Calibration, calibrate, table, updated
+import pytest
+from typer.testing import CliRunner
+
+from grader.calibrate import SOURCES, Calibration, calibrate, table, updated
+from grader.cli import app
 from grader.model import GraderError
-from grader.scoring.tolerances import read_tolerances
+from grader.scoring.tolerances import DEFAULT_TOLERANCES, read_tolerances
 
 
 def test_closed_form_bounds_are_far_above_the_reference() -> None:
@@ -14,6 +18,34 @@ def test_closed_form_bounds_are_far_above_the_reference() -> None:
     results = list(calibrate(dict(read_tolerances()), 30, names=names, first_seed=500))
     assert [r.name for r in results] == ["score.net_output", "score.loss_match", "score.step_size"]
     assert all(r.sound and r.runs == 30 for r in results), table(results)
+
+
+def test_every_bound_has_a_source_and_the_judge_says_what_it_compares() -> None:
+    assert set(SOURCES) == set(read_tolerances())
+    names = ["gan.loss", "gan.steps", "ddpm.loss", "ddpm.weights", "ddpm.last_step", "ddpm.surprise"]
+    results = {r.name: r for r in calibrate(dict(read_tolerances()), 2, names=names)}
+    assert set(results) == set(names)
+    for name in ("gan.loss", "gan.steps", "ddpm.loss", "ddpm.weights", "ddpm.last_step"):
+        assert 0 < results[name].worst < results[name].value / 10, results[name]
+    assert results["ddpm.surprise"].false_fail == read_tolerances()["ddpm.surprise"].false_fail
+
+
+def test_a_reference_that_its_judge_fails_is_never_sound() -> None:
+    tolerances = dict(read_tolerances())
+    strict = {**tolerances, "gan.loss": replace(tolerances["gan.loss"], value=1e-12)}
+    result = next(calibrate(strict, 2, names=["gan.loss"]))
+    assert result.worst > result.value
+    assert not result.sound
+
+
+def test_the_command_prints_the_table_and_writes_only_when_asked() -> None:
+    before = DEFAULT_TOLERANCES.read_bytes()
+    shown = CliRunner().invoke(app, ["calibrate", "--runs", "1", "--only", "gan.init_bias"])
+    assert "gan.init_bias" in shown.output
+    assert "no tail is fitted" in shown.output
+    assert DEFAULT_TOLERANCES.read_bytes() == before
+    refused = CliRunner().invoke(app, ["calibrate", "--only", "gan.nonsense"])
+    assert refused.exit_code == 1
 
 
 def test_an_unknown_bound_is_refused() -> None:
