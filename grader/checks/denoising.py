@@ -59,13 +59,24 @@ def denoising(bench: Bench, record: Record) -> None:
     record(loss_shape=last["loss_shape"], is_tensor=last["is_tensor"], has_gradient=last["has_gradient"])
     record(data_kept=all(c["data_kept"] for c in calls), sigma_shapes=sorted(map(list, last["shapes"])))
     if any(s == [POINTS] for s in last["shapes"]):
-        record(flat_sigmas_taken=bool(bench.call("takes_flat_sigmas")))
+        record(flat_sigmas_taken=_takes_flat_sigmas(bench))
     full = [c for c in calls if len(c["x"]) == POINTS]
     if len(full) == len(calls):
         _draws(record, calls, x, sigmas)
         _values(record, calls, x, plant)
     elif all(len(c["x"]) == POINTS * LEVELS for c in calls):
         record(every_level=True)
+
+
+def _takes_flat_sigmas(bench: Bench) -> bool:
+    """Whether the student's own ScoreNet gives the same scores for sigmas (N,) as for (N, 1)."""
+    x = bench.rng.normal(size=(5, 2)).astype(np.float32)
+    sigmas = bench.rng.uniform(0.1, 0.5, 5).astype(np.float32)
+    try:
+        flat, column = (np.asarray(s) for s in bench.call("own_outputs", x, [sigmas, sigmas[:, None]]))
+    except StudentFailure:
+        return False
+    return flat.shape == column.shape and bool(np.allclose(flat, column, rtol=1e-4, atol=1e-5))
 
 
 def _rows(seen: Mapping[str, Any], x: Floats) -> tuple[Floats, Floats, Floats, bool]:
