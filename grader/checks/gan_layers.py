@@ -61,8 +61,9 @@ def _measure(bench: Bench, record: Record, which: str, zdim: int) -> None:
             first = first or failure
             seen.append(compare.failed_case(case, failure))
             continue
-        for mode, outputs in reply.items():
-            facts = compare.facts_of(case, outputs[0], type(outputs[0]).__name__, scale=scale)
+        for mode in ("train", "eval"):
+            output = next(iter(reply[mode]))
+            facts = compare.facts_of(case, output, type(output).__name__, scale=scale)
             if mode == "eval":
                 facts["label"] += ", after eval()"
             seen.append(facts)
