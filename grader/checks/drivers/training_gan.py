@@ -154,12 +154,11 @@ _optimum = {}
 
 
 class NormalGenerator(nn.Module):
-    """Standard normal z (N, 2) → images that carry the points mean + root z. It has nothing to learn."""
+    """Standard normal z (N, 2) → images that carry the points mean + root z. No optimizer has its parameters."""
 
     def __init__(self, mean, root):
         super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("root", root)
+        self.mean, self.root = nn.Parameter(mean), nn.Parameter(root)
 
     def forward(self, z):
         return _paint(self.mean + z @ self.root.T)
