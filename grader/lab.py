@@ -41,6 +41,8 @@ def new_session(rubric: Rubric, options: Options) -> StudentSession:
     limits = Limits(
         import_s=rubric.limits.import_s,
         call_s=rubric.limits.call_s,
+        workload_s=rubric.limits.workload_ms / 1000,
+        most_scaling=rubric.limits.most_scaling,
         memory_bytes=rubric.limits.memory_mb * 1024 * 1024,
     )
     data = {p.name: p.read_bytes() for p in HELPER_DATA.glob("*.npz")}

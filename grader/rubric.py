@@ -29,6 +29,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     container_minutes: float
     import_s: float
     call_s: float
+    workload_ms: float
+    most_scaling: float
     memory_mb: int
 
 

@@ -15,6 +15,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The whole import of one module, `import torch` already paid by the zygote."""
     call_s: float = 20.0
     """One request, when the check names no limit of its own."""
+    workload_s: float = 0.004
+    """What the zygote's fixed workload takes on the nominal machine; a slower one gets more time, in proportion."""
+    most_scaling: float = 12.0
+    """At most this many times more."""
     start_s: float = 60.0
     """From exec of the zygote until it is warm (ours, not the student's; a cold disk is slow)."""
     memory_bytes: int = 3 * 1024 * MIB

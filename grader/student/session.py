@@ -19,10 +19,6 @@ from grader.student.limits import Limits
 from grader.student.remote import Worker
 from grader.student.zygote_client import ZygoteClient
 
-NOMINAL_WORKLOAD_S = 0.004
-"""What the zygote's fixed workload takes on the machine that the limits are written for (one 2023 server core)."""
-MAX_SPEED_FACTOR = 12.0
-
 
 class StudentSession:
     """One zygote and its workers; ``sources`` maps module names (``hw5_gan``) to their text."""
@@ -70,7 +66,7 @@ class StudentSession:
     def speed(self) -> float:
         """How many times slower this machine is than the one the limits are written for (never below 1)."""
         seconds = float(self._client.wait_ready()["workload_s"])
-        return min(max(seconds / NOMINAL_WORKLOAD_S, 1.0), MAX_SPEED_FACTOR)
+        return min(max(seconds / self.limits.workload_s, 1.0), self.limits.most_scaling)
 
     @property
     def isolation(self) -> IsolationReport:
