@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from grader.model import Failure, Json, Question
-from grader.rubric import Rubric
+from grader.model import Failure, Question
 from grader.submission import Submission
 from grader.theory.answer_text import Answers, AnswersError, AnswerText
 
@@ -33,9 +31,8 @@ class TheoryBench:
 class Desk:
     """The submission's theory, read once."""
 
-    def __init__(self, submission: Submission, rubric: Rubric) -> None:
+    def __init__(self, submission: Submission) -> None:
         self.notes: list[str] = []
-        self._policy: Mapping[str, Json] = rubric.policy
         self._problem: Failure | None = None
         self._answers: tuple[Answers, ...] = self._read(submission)
 

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -125,7 +124,7 @@ def grade(
     track, notes = choose_track(submission, rubric, options.track)
     questions = select(rubric.for_track(track), options.only)
     run = _Run(submission, rubric, tolerances, options, track, questions, [*notes, *_ignored(submission)])
-    desk = Desk(submission, rubric)
+    desk = Desk(submission)
     run.notes.extend(desk.notes)
     coding = [q for q in questions if is_coding(q.check)]
     total = len(questions)
@@ -232,11 +231,6 @@ def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
 
 def _about(file: str, note: str) -> str:
     return note if note.startswith(file) else f"{file}: {note}"
-
-
-def full_marks(report: Report) -> bool:
-    """Whether the machine gave every point that it decides."""
-    return report.score == report.decided_max and report.decided_max > Fraction(0)
 
 
 def default_paths() -> tuple[Path, Path]:

@@ -19,7 +19,7 @@ reference/tolerances.toml.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,14 +28,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from grader.model import (
-    WHOLE,
     Array,
     Evidence,
     Failure,
     Finding,
     GraderError,
     Json,
-    Note,
     Question,
     SubmissionError,
 )
@@ -180,8 +178,3 @@ def check(
 def lost_share(settings: Settings, credit: str) -> Fraction:
     """What is lost where the rubric's policy called `credit` says what is kept. Raises GraderError as `policy` does."""
     return 1 - Fraction(str(settings.policy(credit)))
-
-
-def failure_note(failures: Mapping[str, Failure], part: str = WHOLE) -> Note | None:
-    """A part's failure as a note, where it costs nothing."""
-    return Note(failures[part].sentence) if part in failures else None
