@@ -77,7 +77,7 @@ def cohort(
         roster = read_roster(folder)
         with alone(store), Store(store) as opened:
             check_same_rules(opened, settings)
-            late_policy(opened, late)
+            late_policy(opened, settings, late)
             opened.enrol(roster.hand_ins)
             options = ClassOptions(track, quick, None if minutes is None else minutes * 60)
             work = plan(opened, settings, options, [h.key for h in roster.hand_ins])
@@ -147,7 +147,7 @@ def regrade(
                 return
             if not yes and (regrading.changes or regrading.missing) and not typer.confirm("Write this?"):
                 _stop("Nothing was written.")
-            late_policy(opened, late)
+            late_policy(opened, settings, late)
             regrading_room.write(opened, settings, regrading)
             if regrading.missing:
                 _measure_missing(opened, settings, regrading, jobs)
@@ -223,7 +223,8 @@ def report(
 
     try:
         with Store(store, create=False) as opened:
-            pages = write_pages(opened, stored_settings(opened), late_policy(opened, late), html)
+            settings = stored_settings(opened)
+            pages = write_pages(opened, settings, late_policy(opened, settings, late), html)
     except GraderError as error:
         _stop(str(error))
     except OSError as error:
@@ -249,7 +250,7 @@ def export(
     try:
         with Store(store, create=False) as opened:
             settings = stored_settings(opened)
-            rows = standings(opened, settings, late_policy(opened, late))
+            rows = standings(opened, settings, late_policy(opened, settings, late))
             text = table(columns, rows, settings.rubric.questions, assignment or settings.rubric.title)
     except GraderError as error:
         _stop(str(error))

@@ -7,19 +7,18 @@ previous_submissions[].submission_time, .score, .results.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from grader.late import DAY, Lateness, lateness
 from grader.model import Json
 from grader.report.document import points
 from grader.rubric import Feedback
 
-DAY = timedelta(days=1)
 LARGEST = 64_000_000
 """Bytes; the file holds the results of every earlier try."""
 
@@ -50,17 +49,6 @@ class Metadata:
     def attempt(self) -> int:
         """Which try this is, counted from 1."""
         return len(self.previous) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Lateness:
-    """What the policy says about the time of a hand-in."""
-
-    late_s: float
-    """Seconds after the due date and the grace; 0 when in time."""
-    factor: Fraction
-    """Share of the score that stays."""
-    sentence: str
 
 
 def read_metadata(path: Path) -> Metadata | None:
@@ -96,25 +84,9 @@ def _time(text: Any) -> datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def lateness(metadata: Metadata, feedback: Feedback) -> Lateness:
+def late_by(metadata: Metadata, feedback: Feedback) -> Lateness:
     """What the late policy takes. The day of an extension is the due date of who has one."""
-    if metadata.due is None:
-        return Lateness(0.0, Fraction(1), "")
-    late_s = (metadata.submitted_at - metadata.due).total_seconds() - feedback.late_grace_minutes * 60
-    if late_s <= 0:
-        return Lateness(0.0, Fraction(1), "")
-    days = math.ceil(late_s / DAY.total_seconds())
-    factor = max(Fraction(0), 1 - days * Fraction(feedback.late_loss_per_day))
-    sentence = f"Handed in {_duration(late_s)} late."
-    if factor < 1:
-        sentence += f" {float(factor):.0%} of the points stay."
-    return Lateness(late_s, factor, sentence)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 2 * 3600:
-        return f"{math.ceil(seconds / 60)} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 2 * 86400 else f"{math.ceil(seconds / 86400)} days"
+    return lateness(metadata.due, metadata.submitted_at, feedback.late_terms)
 
 
 def refused(metadata: Metadata, feedback: Feedback) -> dict[str, Json] | None:
@@ -143,7 +115,7 @@ def refused(metadata: Metadata, feedback: Feedback) -> dict[str, Json] | None:
 
 def with_lateness(results: Mapping[str, Json], metadata: Metadata, feedback: Feedback) -> dict[str, Json]:
     """The results with the number of the try, and with what the late policy takes and says."""
-    late = lateness(metadata, feedback)
+    late = late_by(metadata, feedback)
     extra = {**results.get("extra_data", {}), "attempt": metadata.attempt, "late_s": round(late.late_s)}
     document = {**results, "extra_data": extra}
     if late.sentence:

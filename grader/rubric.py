@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from grader.late import LateTerms, late_terms
 from grader.model import WHOLE, GraderError, Json, Question, Visibility
 
 TRACKS = ("ddpm", "score")
@@ -47,6 +48,17 @@ class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     late_loss_per_day: str = "0"
     """Share of the score that each begun late day costs; "0" leaves lateness to Gradescope."""
     late_grace_minutes: Annotated[float, msgspec.Meta(ge=0)] = 0
+    late_at_most: str = "1"
+    """Share of the score that lateness never exceeds."""
+    late_closed_after_days: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Later than so many days is worth nothing; left out, it never closes."""
+
+    @property
+    def late_terms(self) -> LateTerms:
+        """What lateness costs, on Gradescope and, where its own file says nothing else, in a class."""
+        return late_terms(
+            self.late_loss_per_day, self.late_grace_minutes, self.late_at_most, self.late_closed_after_days
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +180,14 @@ def read_rubric(path: Path = DEFAULT_RUBRIC, *, checks: frozenset[str] | None = 
         path=str(path),
         feedback=parsed.feedback,
     )
-    if _points(source, parsed.feedback.late_loss_per_day, source.line_of("feedback", key="late_loss_per_day")) > 1:
-        raise source.error(
-            'late_loss_per_day is a share of the score, at most "1".',
-            source.line_of("feedback", key="late_loss_per_day"),
-        )
+    for name in ("late_loss_per_day", "late_at_most"):
+        line = source.line_of("feedback", key=name)
+        if _points(source, getattr(parsed.feedback, name), line) > 1:
+            raise source.error(f'{name} is a share of the score, at most "1".', line)
+    try:
+        _ = parsed.feedback.late_terms
+    except ValueError as error:
+        raise source.error(f"{error}.", source.line_of("feedback", key="late_grace_minutes")) from error
     _check_sums(source, rubric)
     return rubric
 

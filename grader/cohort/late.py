@@ -1,4 +1,4 @@
-"""Lateness: a pure function of the time of a hand-in and the policy's file. It is shown wherever it is applied.
+"""The late policy of a class: when it was due, who has an extension, what lateness costs.
 
 due = 2024-04-12T23:59:00-05:00
 grace_minutes = 15
@@ -7,84 +7,82 @@ at_most = "0.5"            # never more than this share
 closed_after_days = 5      # later is worth nothing; leave out for never
 
 [extensions]               # by e-mail, student number, or name of the folder
-"ada@example.edu" = 2026-04-15T23:59:00-05:00
+"ada@example.edu" = 2024-04-15T23:59:00-05:00
+
+What the file leaves out is as the rubric's [feedback] has it (late_grace_minutes, late_loss_per_day, late_at_most,
+late_closed_after_days): the same terms as on Gradescope.
 """
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from fractions import Fraction
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from grader import late
+from grader.late import Lateness, LateTerms
 from grader.model import GraderError
-from grader.report.standing import Lateness, Student
+from grader.report.standing import Student
+from grader.rubric import Feedback
 
-DAY_S = 86_400
 
-
-class LatePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a hand-in is late and what it costs."""
-
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     due: datetime
-    per_day: str = "0"
-    grace_minutes: float = 0.0
-    at_most: str = "1"
+    per_day: str | None = None
+    grace_minutes: float | None = None
+    at_most: str | None = None
     closed_after_days: int | None = None
     extensions: dict[str, datetime] = {}
 
 
-def read_late_policy(source: Path | str) -> LatePolicy:
+@dataclass(frozen=True, slots=True)
+class LatePolicy:
+    """When a hand-in is late and what it costs."""
+
+    due: datetime
+    terms: LateTerms
+    extensions: dict[str, datetime] = field(default_factory=dict)
+    """By e-mail, student number or key of the submission, in lower case."""
+
+
+def read_late_policy(source: Path | str, feedback: Feedback = Feedback()) -> LatePolicy:  # noqa: B008 - frozen
     """The policy of a TOML file (a path) or of its text. Raises GraderError with the reason."""
     place = str(source) if isinstance(source, Path) else "the stored late policy"
     try:
         data = tomllib.loads(source.read_text("utf-8") if isinstance(source, Path) else source)
-        policy = msgspec.convert(data, LatePolicy)
-        shares = [Fraction(policy.per_day), Fraction(policy.at_most)]
+        file = msgspec.convert(data, _File)
+        terms = late.late_terms(
+            file.per_day if file.per_day is not None else feedback.late_loss_per_day,
+            file.grace_minutes if file.grace_minutes is not None else feedback.late_grace_minutes,
+            file.at_most if file.at_most is not None else feedback.late_at_most,
+            file.closed_after_days if file.closed_after_days is not None else feedback.late_closed_after_days,
+        )
     except OSError as error:
         raise GraderError(f"{place} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise GraderError(f"{place} is no late policy: {error}") from error
-    except (ValueError, ZeroDivisionError) as error:
-        raise GraderError(f'{place}: per_day and at_most are shares such as "0.1"; {error}') from error
-    if any(not 0 <= share <= 1 for share in shares) or policy.grace_minutes < 0:
-        raise GraderError(f"{place}: per_day and at_most are shares from 0 to 1, grace_minutes is not negative.")
-    if any(when.tzinfo is None for when in (policy.due, *policy.extensions.values())):
+    except ValueError as error:
+        raise GraderError(f"{place}: {error}.") from error
+    if any(when.tzinfo is None for when in (file.due, *file.extensions.values())):
         raise GraderError(f"{place}: every time needs its offset from UTC, such as 2024-04-12T23:59:00-05:00.")
-    return policy
+    return LatePolicy(file.due, terms, {name.strip().lower(): when for name, when in file.extensions.items()})
+
+
+def names_of(key: str, students: Iterable[Student]) -> set[str]:
+    """What an extension may call a submission: its key, or an e-mail or number of who handed it in."""
+    return {key.lower(), *(name.strip().lower() for s in students for name in (s.email, s.sid) if name)}
 
 
 def lateness(
     policy: LatePolicy | None, submitted_at: datetime | None, key: str, students: Iterable[Student]
 ) -> Lateness:
-    """What the policy takes off. A group has the latest extension of its members."""
-    if policy is None or submitted_at is None:
-        return Lateness()
-    names = {key.lower(), *(n.lower() for s in students for n in (s.email, s.sid) if n)}
-    extended = [when for name, when in policy.extensions.items() if name.lower() in names]
-    due = max([policy.due, *extended])
-    late_s = (submitted_at - due).total_seconds()
-    until = due.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    if late_s <= 0:
-        return Lateness()
-    if late_s <= policy.grace_minutes * 60:
-        return Lateness(late_s, Fraction(1), f"Handed in {_span(late_s)} after {until}, within the grace period.")
-    days = math.ceil(late_s / DAY_S)
-    if policy.closed_after_days is not None and days > policy.closed_after_days:
-        return Lateness(late_s, Fraction(0), f"Handed in {_span(late_s)} after {until}: too late to count.")
-    lost = min(Fraction(policy.per_day) * days, Fraction(policy.at_most))
-    return Lateness(
-        late_s, 1 - lost, f"Handed in {_span(late_s)} after {until}: {float(lost):.0%} of the points are taken off."
-    )
-
-
-def _span(seconds: float) -> str:
-    minutes = math.ceil(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+    """What the policy takes off. A group has the latest extension of its members; none is earlier than the rest."""
+    if policy is None:
+        return late.IN_TIME
+    names = names_of(key, students)
+    extended = [when for name, when in policy.extensions.items() if name in names]
+    return late.lateness(max([policy.due, *extended]), submitted_at, policy.terms)

@@ -82,11 +82,11 @@ def check_same_rules(store: Store, settings: ClassSettings) -> None:
         )
 
 
-def late_policy(store: Store, file: Path | None = None) -> LatePolicy | None:
+def late_policy(store: Store, settings: ClassSettings, file: Path | None = None) -> LatePolicy | None:
     """The late policy of this class; a file replaces the one that the store keeps."""
     if file is not None:
-        policy = read_late_policy(file)
+        policy = read_late_policy(file, settings.rubric.feedback)
         store.set({LATE: file.read_text("utf-8")})
         return policy
     kept = store.setting(LATE)
-    return None if kept is None else read_late_policy(kept)
+    return None if kept is None else read_late_policy(kept, settings.rubric.feedback)

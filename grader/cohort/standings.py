@@ -10,8 +10,9 @@ from grader.cohort.records import Row
 from grader.cohort.settings import ClassSettings
 from grader.cohort.store import Store
 from grader.judge import skipped
+from grader.late import Lateness
 from grader.model import Evidence, QuestionResult, Report
-from grader.report.standing import Lateness, Standing
+from grader.report.standing import Standing
 from grader.report.text import number
 
 NOT_GRADED = "Not graded yet: the run was stopped before it came to this submission."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+from grader.late import IN_TIME, Lateness
 from grader.model import Report
 
 
@@ -16,18 +17,6 @@ class Student:
     name: str = ""
     email: str = ""
     sid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Lateness:
-    """What the late policy says of one hand-in. Without a policy or a time, nothing is taken off."""
-
-    late_s: float = 0.0
-    """Seconds after the due date with extensions, before grace; 0 when in time."""
-    factor: Fraction = Fraction(1)
-    """Share of the points that is kept."""
-    sentence: str = ""
-    """What the student reads about it; empty when there is nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +31,7 @@ class Standing:
     """None when nothing could be graded; `error` says why."""
     error: str = ""
     submitted_at: datetime | None = None
-    lateness: Lateness = Lateness()
+    lateness: Lateness = IN_TIME
     seconds: float = 0.0
     peak_bytes: int = 0
 

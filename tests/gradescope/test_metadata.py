@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from grader.gradescope_run import grade_tree
-from grader.metadata import lateness, read_metadata, refused, with_lateness
+from grader.metadata import late_by, read_metadata, refused, with_lateness
 from grader.report.gradescope import results_document
 from grader.rubric import Feedback, RubricError, read_rubric
 from tests.gradescope.test_results import valid
@@ -45,11 +45,11 @@ def test_a_late_hand_in_is_told_so_and_loses_what_the_policy_says(tmp_path: Path
     metadata = read_metadata(written(tmp_path))  # 06:00 UTC was the end, 12:00 is now
     assert metadata is not None
     plain = with_lateness(results_document(full_report()), metadata, Feedback())
-    assert plain["output"].startswith("Handed in 6 h late.")
+    assert plain["output"].startswith("Handed in 6 h 00 min after 2026-04-02 06:00 UTC.\n")
     assert plain["score"] == 4.5 + 0
     costly = valid(with_lateness(results_document(full_report()), metadata, Feedback(late_loss_per_day="0.1")))
     assert costly["score"] == 4.05
-    assert "90% of the points stay" in costly["output"]
+    assert "10% of the points are taken off" in costly["output"]
     assert costly["extra_data"]["score_before_lateness"] == 4.5
 
 
@@ -70,7 +70,9 @@ def test_no_date_a_grace_or_an_extension_is_not_late(
 ) -> None:
     metadata = read_metadata(written(tmp_path, **changes))
     assert metadata is not None
-    assert (lateness(metadata, Feedback(late_grace_minutes=grace)).late_s > 0) is late
+    found = late_by(metadata, Feedback(late_grace_minutes=grace, late_loss_per_day="0.1"))
+    assert (found.factor < 1) is late
+    assert ("within the grace period" in found.sentence) is (grace > 0)
 
 
 def test_no_more_than_everything_is_lost(tmp_path: Path) -> None:
@@ -122,6 +124,9 @@ def test_a_limited_try_is_answered_without_grading(tmp_path: Path, monkeypatch: 
         ("picture_kb = -1", ">= 0"),
         ('late_loss_per_day = "2"', "at most"),
         ('late_loss_per_day = "ten"', "decimal string"),
+        ('late_at_most = "1.5"', "at most"),
+        ("late_closed_after_days = -1", ">= 0"),
+        ("late_grace_minutes = inf", "minutes of grace"),
         ("atempts_per_day = 3", "atempts_per_day"),
     ],
 )
