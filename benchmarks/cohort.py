@@ -128,7 +128,7 @@ def parent(size: int, template: Path) -> None:
         (Path(folder) / "a").mkdir()
         store.enrol([HandIn(f"s{i}", Path(folder) / "a", ()) for i in range(size)])
         command = (sys.executable, __file__, "--echo", "--template", str(template))
-        executor = LocalExecutor(settings.setup, 2, lambda setup: GradingProcess(setup, command=command))
+        executor = LocalExecutor(settings.setup, 2, lambda setup, _: GradingProcess(setup, command=command))
         jobs = plan(store, settings, ClassOptions(quick=True))
         tally = grade_class(store, settings, executor, jobs)
         assert tally.finished == size, tally
@@ -169,10 +169,7 @@ def stored(template: Path) -> Iterator[object]:
                 continue
             evidence = {n: pack(e) for n, e in store.evidence(row.id).items()}
             verdicts = {n: pack_verdict(g.verdict) for n, g in grades[row.id].items()}
-            yield Measured(
-                row.key, row.digest, row.title, row.track, row.isolation, row.notes, row.seconds, 0, True,
-                evidence, verdicts,
-            )  # fmt: skip
+            yield Measured(row.key, msgspec.structs.replace(row.run, peak_bytes=0), evidence, verdicts)
 
 
 def regrade(work: Path, template: Path, size: int = 300) -> bool:

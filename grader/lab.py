@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grader.checks.registry import Check, StudentFailure
+from grader.checks.registry import Check, OutOfTime, StudentFailure
 from grader.model import Failure, GraderError, Question
 from grader.rubric import Rubric
 from grader.seeding import generator, small_seed
 from grader.student import Limits, StudentFault, StudentProcessError, StudentSession, Worker
 from grader.student.layers import IsolationReport
+from grader.student.lobby import Lobby
 from grader.submission import Submission
 from grader.tracks import MODULES
 
@@ -36,8 +37,11 @@ def sources_of(submission: Submission) -> dict[str, str]:
     return {m: text for m in MODULES if (text := submission.text(f"{m}.py")) is not None}
 
 
-def new_session(rubric: Rubric, options: Options) -> StudentSession:
-    """A student process with the rubric's limits; it holds no submission until a worker is opened."""
+def new_session(rubric: Rubric, options: Options, lobby: Lobby | None = None) -> StudentSession:
+    """A student process with the rubric's limits; it holds no submission until a worker is opened.
+
+    ``lobby`` leads to a zygote that is shared with other grading processes.
+    """
     limits = Limits(
         import_s=rubric.limits.import_s,
         call_s=rubric.limits.call_s,
@@ -46,7 +50,7 @@ def new_session(rubric: Rubric, options: Options) -> StudentSession:
         memory_bytes=rubric.limits.memory_mb * 1024 * 1024,
     )
     data = {p.name: p.read_bytes() for p in HELPER_DATA.glob("*.npz")}
-    return StudentSession({}, limits=limits, data_files=data)
+    return StudentSession({}, limits=limits, data_files=data, lobby=lobby)
 
 
 def _one_thread() -> None:
@@ -80,7 +84,10 @@ class CodingBench:
         """Why the student's module cannot be used at all; then every question on it fails for this reason."""
 
     def call(self, function: str, *args: Any, limit_s: float | None = None, **kwargs: Any) -> Any:
-        """Runs a driver function in the student process. Raises StudentFailure, or GraderError when it is our fault."""
+        """Runs a driver function in the student process. Raises StudentFailure, or GraderError when it is our fault.
+
+        A call that the end of the whole run cut short is our fault too (OutOfTime), whatever it was doing.
+        """
         try:
             worker = self._worker or self._opened()
         except StudentFault as fault:
@@ -88,11 +95,15 @@ class CodingBench:
             raise StudentFailure(self.unusable) from fault
         except StudentProcessError as error:
             raise GraderError(f"The student process failed: {error}") from error
+        wanted_s = limit_s if limit_s is not None else self._lab.rubric.limits.call_s
+        given_s = max(0.5, min(wanted_s, self.time_left_s() / self._lab.session().speed))
         try:
-            return worker.call(function, *args, limit_s=self._limit(limit_s), **kwargs)
+            return worker.call(function, *args, limit_s=given_s, **kwargs)
         except StudentFault as fault:
             if fault.kind in ENDS_THE_WORKER:
                 self.close()
+            if fault.kind == "timeout" and given_s < wanted_s:
+                raise OutOfTime(f"The run's time was up after {given_s:.3g} of this call's {wanted_s:g} s.") from fault
             raise StudentFailure(Failure(fault.kind, fault.sentence, fault.where, fault.detail)) from fault
         except StudentProcessError as error:
             raise GraderError(f"The student process failed: {error}") from error
@@ -138,10 +149,6 @@ class CodingBench:
         return Failure(
             "missing_file", f"{name} is not in the submission (found: {found}). Hand in a file of this name."
         )
-
-    def _limit(self, limit_s: float | None) -> float:
-        wanted = limit_s if limit_s is not None else self._lab.rubric.limits.call_s
-        return max(0.5, min(wanted, self.time_left_s() / self._lab.session().speed))
 
 
 class Lab:

@@ -18,6 +18,7 @@ from grader.cohort.messages import Failed, Finished, Job, Setup
 from grader.cohort.process import GradingProcess
 from grader.cohort.version import grader_version
 from grader.model import GraderError, SubmissionError
+from grader.student.nursery import Nursery
 from grader.tracks import open_homework
 
 CONNECT_S = 30.0
@@ -28,6 +29,8 @@ JOBS_IN_FLIGHT = 2
 
 _here = threading.local()
 _all: list[GradingProcess] = []
+_nursery = Nursery()
+"""One warm zygote for all threads of this Dask worker; executed at its first job."""
 
 
 def grade_task(version: str, setup: bytes, job: bytes) -> bytes:
@@ -39,7 +42,7 @@ def grade_task(version: str, setup: bytes, job: bytes) -> bytes:
     if getattr(_here, "digest", None) != digest:
         if hasattr(_here, "process"):
             _here.process.close()
-        _here.process = GradingProcess(msgspec.msgpack.decode(setup, type=Setup))
+        _here.process = GradingProcess(msgspec.msgpack.decode(setup, type=Setup), _nursery)
         _here.digest = digest
         _all.append(_here.process)
     return msgspec.msgpack.encode(persist(_here.process, msgspec.msgpack.decode(job, type=Job)))
@@ -49,6 +52,7 @@ def grade_task(version: str, setup: bytes, job: bytes) -> bytes:
 def _close_all() -> None:
     for process in _all:
         process.stop()
+    _nursery.close()
 
 
 class DaskExecutor:

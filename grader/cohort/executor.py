@@ -14,6 +14,7 @@ import msgspec
 from grader.cohort.messages import Begun, Failed, Finished, Job, Setup
 from grader.cohort.process import GradingProcess, ProcessEnded
 from grader.model import GraderError
+from grader.student.nursery import Nursery
 
 MOST_ATTEMPTS = 4
 """Grading processes that one submission may take with it before it is left to the instructor."""
@@ -63,10 +64,13 @@ def persist(process: GradingProcess, job: Job, listener: Listener = lambda _: No
 
 
 class LocalExecutor:
-    """`jobs` grading processes on this machine, each warm for the whole run."""
+    """`jobs` grading processes on this machine, warm for the whole run; all student code comes from one zygote."""
 
-    def __init__(self, setup: Setup, jobs: int, start: Callable[[Setup], GradingProcess] = GradingProcess) -> None:
-        self._processes = [start(setup) for _ in range(jobs)]
+    def __init__(
+        self, setup: Setup, jobs: int, start: Callable[[Setup, Nursery], GradingProcess] = GradingProcess
+    ) -> None:
+        self._nursery = Nursery()
+        self._processes = [start(setup, self._nursery) for _ in range(jobs)]
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Finished | Failed]:
         """See Executor. Raises GraderError when no grading process can be started."""
@@ -120,3 +124,4 @@ class LocalExecutor:
                 for process in self._processes:
                     process.stop()
                 alive[0].join(timeout=POLL_S)
+            self._nursery.close()

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +20,7 @@ import msgspec
 from grader.cohort import messages
 from grader.cohort.messages import Begun, Failed, Finished, Job, Setup, Warm
 from grader.model import GraderError
+from grader.student.nursery import Nursery
 
 WARM_S = 180.0
 """A grading process that is not ready after so long cannot be started on this machine."""
@@ -41,10 +43,17 @@ class ProcessEnded(Exception):
 
 
 class GradingProcess:
-    """One grading process; it starts on the first job and after each end."""
+    """One grading process; it starts on the first job and after each end. With a nursery it shares a warm zygote."""
 
-    def __init__(self, setup: Setup, *, command: Sequence[str] = COMMAND, grace_s: float = GRACE_S) -> None:
-        self._setup, self._command, self._grace_s = setup, tuple(command), grace_s
+    def __init__(
+        self,
+        setup: Setup,
+        nursery: Nursery | None = None,
+        *,
+        command: Sequence[str] = COMMAND,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self._setup, self._nursery, self._command, self._grace_s = setup, nursery, tuple(command), grace_s
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._stopped = False
@@ -55,14 +64,18 @@ class GradingProcess:
             raise ProcessEnded("the run was stopped", "")
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**os.environ, **threads, "PYTHONPATH": str(ROOT)},
-            start_new_session=True,
-        )
+        with ExitStack() as until_executed:
+            lobby = self._nursery.admit() if self._nursery is not None else None
+            handed = [until_executed.enter_context(lobby).fileno()] if lobby is not None else []
+            self._process = subprocess.Popen(
+                [*self._command, *map(str, handed)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env={**os.environ, **threads, "PYTHONPATH": str(ROOT)},
+                pass_fds=handed,
+                start_new_session=True,
+            )
         self._send(self._setup)
 
     def grade(self, job: Job, begun: Callable[[Begun], None] = lambda _: None) -> Finished | Failed:

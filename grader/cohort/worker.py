@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import queue
+import socket
+import sys
 import tempfile
 import threading
 import time
@@ -23,7 +25,7 @@ import msgspec
 from grader.cohort import messages
 from grader.cohort.messages import Begun, Failed, Finished, Job, Setup, Warm
 from grader.cohort.pack import PackedEvidence, PackedVerdict, pack, pack_verdict, unpack
-from grader.cohort.records import Measured
+from grader.cohort.records import Measured, Run
 from grader.model import Evidence, Failure, GraderError, Question, SubmissionError, Verdict
 
 if TYPE_CHECKING:
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
     from grader.run import Progress
     from grader.scoring.tolerances import Tolerance
     from grader.student import StudentSession
+    from grader.student.lobby import Lobby
     from grader.submission import Submission
 
 
 class Bench:
     """Rubric, tolerances and the running student process that every job of this process shares."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, lobby: Lobby | None) -> None:
         from grader.checks.catalogue import CHECK_NAMES, find_check
         from grader.lab import new_session
         from grader.rubric import read_rubric
@@ -53,7 +56,9 @@ class Bench:
         self.device = setup.device
         self.rubric: Rubric = read_rubric(folder / "rubric.toml", checks=CHECK_NAMES)
         self.tolerances: dict[str, Tolerance] = dict(read_tolerances(folder / "tolerances.toml"))
-        self.session: StudentSession = self._open.enter_context(new_session(self.rubric, Options(device=setup.device)))
+        self.session: StudentSession = self._open.enter_context(
+            new_session(self.rubric, Options(device=setup.device), lobby)
+        )
         for name in sorted({q.check for q in self.rubric.questions}):
             find_check(name)
 
@@ -107,14 +112,7 @@ class Bench:
                 verdicts[question.number] = pack_verdict(verdict)
         return Measured(
             key=job.key,
-            digest=report.digest,
-            title=report.title,
-            track=report.track,
-            isolation=report.isolation,
-            notes=report.notes,
-            seconds=report.seconds,
-            peak_bytes=report.peak_bytes,
-            complete=report.complete,
+            run=Run.of(report),
             evidence=evidence,
             verdicts=verdicts,
             partial=bool(job.only),
@@ -140,8 +138,8 @@ def _resident_bytes() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def serve() -> None:
-    """Reads Setup and jobs until standard input ends."""
+def serve(lobby: Lobby | None) -> None:
+    """Reads Setup and jobs until standard input ends. ``lobby`` leads to a zygote shared with others."""
     answers = os.dup(1)
     os.dup2(2, 1)  # nothing that is printed may get between the frames
     inbox: queue.SimpleQueue[messages.Message] = queue.SimpleQueue()
@@ -156,7 +154,7 @@ def serve() -> None:
     setup = inbox.get()
     if not isinstance(setup, Setup):
         raise SystemExit("a grading process is told its rubric first")
-    bench = Bench(setup)
+    bench = Bench(setup, lobby)
     messages.write(send, Warm(time.monotonic() - begun))
     while True:
         job = inbox.get()
@@ -190,4 +188,8 @@ def _from_input(count: int) -> bytes:
 
 
 if __name__ == "__main__":
-    serve()
+    from grader.student.layers import Layers
+    from grader.student.lobby import Lobby
+
+    inherited = [socket.socket(fileno=int(fd)) for fd in sys.argv[1:2]]
+    serve(Lobby(inherited[0], Layers.from_environment()) if inherited else None)

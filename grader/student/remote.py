@@ -9,7 +9,6 @@ import secrets
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from grader.student.faults import FAULT_KINDS, StudentFault, StudentProcessError
 from grader.student.import_memory import ImportMemory
 from grader.student.layers import LAYERS, IsolationReport, LayerStatus
 from grader.student.limits import MIB, Limits
+from grader.student.processes import ANCILLARY_BYTES, ask_for_senders, sender_of
 from grader.student.text import Output, printable
 from grader.student.zygote_client import WorkerEnd, ZygoteClient
 
@@ -161,8 +161,7 @@ class Worker:
 
     def _fork(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        if sys.platform == "linux":
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        ask_for_senders(ours)
         output_read, output_write = os.pipe()
         trace_read, trace_write = os.pipe()
         for fd in (output_read, trace_read):
@@ -262,11 +261,8 @@ class Worker:
         """The first read also takes the kernel's word for the sender's process number, as seen from here."""
         if self._process is not None or sys.platform != "linux":
             return channel.recv(wanted, socket.MSG_DONTWAIT)
-        data, ancillary, _, _ = channel.recvmsg(wanted, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)
-        for level, kind, content in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and len(content) >= 12:
-                with contextlib.suppress(psutil.Error):
-                    self._process = psutil.Process(struct.unpack("=iII", content[:12])[0])
+        data, ancillary, _, _ = channel.recvmsg(wanted, ANCILLARY_BYTES, socket.MSG_DONTWAIT)
+        self._process = sender_of(ancillary)
         return data
 
     def _wait(self, deadline: float, writing: bool = False) -> None:

@@ -16,6 +16,7 @@ from grader.student.faults import StudentFault
 from grader.student.import_memory import ImportMemory
 from grader.student.layers import IsolationReport, Layers
 from grader.student.limits import Limits
+from grader.student.lobby import Lobby
 from grader.student.remote import Worker
 from grader.student.zygote_client import ZygoteClient
 
@@ -31,11 +32,12 @@ class StudentSession:
         data_files: Mapping[str, bytes] | None = None,
         isolation: Layers | None = None,
         device: str = "cpu",
+        lobby: Lobby | None = None,
     ) -> None:
         self.sources = dict(sources)
         self.limits = limits or Limits()
         self.device = device
-        self._client = ZygoteClient(self.limits, data_files or {}, isolation or Layers.from_environment())
+        self._client = ZygoteClient(self.limits, data_files or {}, isolation or Layers.from_environment(), lobby)
         self._report: IsolationReport | None = None
         self._memory = ImportMemory()
         self._open: set[Worker] = set()

@@ -62,7 +62,7 @@ class Reply(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 
 class Order(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    """Trusted side to zygote: fork a worker (its descriptors ride along) or kill one."""
+    """Trusted side to zygote: fork, kill or trace a worker, take data, admit a lobby; through a lobby: share a copy."""
 
     op: str
     key: int

@@ -1,4 +1,4 @@
-"""Untrusted side: the warm process that every worker is forked from.
+"""Untrusted side: the warm process that every worker is forked from, directly or through a copy of itself.
 
 It is exec'd (never forked from the grader), with an empty environment and an isolated interpreter, imports torch
 once, runs nothing of a student's, and holds no secret. Started by `grader.student.zygote_client` as
@@ -64,9 +64,7 @@ def main(control_fd: int, plan: dict[str, Any]) -> None:
     gc.collect()
     gc.freeze()
     active = report.get("pids", ("", ""))[0] == "active"
-    zygote = Zygote(socket.socket(fileno=control_fd), plan, report, own_pids if active else None)
-    zygote.send("ready", 0, workload_s=seconds, threads=warm.thread_count())
-    zygote.serve()
+    Zygote(socket.socket(fileno=control_fd), plan, report, own_pids if active else None).serve(seconds)
 
 
 if __name__ == "__main__":

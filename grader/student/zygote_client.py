@@ -1,11 +1,13 @@
-"""Trusted side: starts the zygote, gives it orders, hears of its workers' ends, and respawns it when it dies."""
+"""Trusted side: starts the zygote, gives it orders, hears of its workers' ends, and respawns it when it dies.
+
+A zygote is executed, or taken as a copy of a shared one (`grader.student.nursery`).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -22,12 +24,12 @@ from grader.student import wire
 from grader.student.faults import StudentProcessError
 from grader.student.layers import Layers
 from grader.student.limits import Limits
+from grader.student.lobby import Lobby
 from grader.student.plan import Plan
+from grader.student.processes import ANCILLARY_BYTES, ask_for_senders, end_tree, sender_of
 
 EVENT_BYTES = 1 << 16
 SPAWN_ATTEMPTS = 3
-GOODBYE_S = 2.0
-"""How long a zygote has to end by itself, with its workers, before it is killed with everything under it."""
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -52,14 +54,18 @@ class WorkerEnd:
 class ZygoteClient:
     """One zygote process and the thread that listens to it; a new one replaces it when it dies."""
 
-    def __init__(self, limits: Limits, data_files: Mapping[str, bytes], layers: Layers) -> None:
+    def __init__(
+        self, limits: Limits, data_files: Mapping[str, bytes], layers: Layers, lobby: Lobby | None = None
+    ) -> None:
         self._limits = limits
         self._data_files = dict(data_files)
         self._layers = layers
+        self._lobby = lobby
         self._life = threading.RLock()
         self._changed = threading.Condition()
         self._send_lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: psutil.Popen | psutil.Process | None = None
+        """None until a copy has said its first words."""
         self._control: socket.socket | None = None
         self._folder: str | None = None
         self._ready: dict[str, Any] | None = None
@@ -71,23 +77,14 @@ class ZygoteClient:
     # life
 
     def start(self) -> None:
-        """Exec the zygote and return at once; `wait_ready` waits for it."""
+        """Order the zygote and return at once; `wait_ready` waits for it. Raises `StudentProcessError`."""
         with self._life:
             self.close()
             protect_own_memory(self._layers)
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            plan = Plan.make(self._make_folder(), sorted(self._layers.off))
+            folder = self._make_folder()
             try:
-                process = subprocess.Popen(
-                    plan.command(theirs.fileno()),
-                    env=ENVIRONMENT,
-                    pass_fds=[theirs.fileno()],
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    start_new_session=True,
-                )
+                process = None if self._copied(folder, ours, theirs) else self._executed(folder, theirs)
             except OSError as error:
                 ours.close()
                 raise StudentProcessError(f"Python could not be started: {error}") from error
@@ -95,8 +92,27 @@ class ZygoteClient:
                 theirs.close()
             with self._changed:
                 self._process, self._control, self._ready = process, ours, None
-            threading.Thread(target=self._collect_errors, args=(process,), daemon=True).start()
-            threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
+            if process is not None:
+                threading.Thread(target=self._collect_errors, args=(process,), daemon=True).start()
+            threading.Thread(target=self._listen, args=(ours, process is None), daemon=True).start()
+
+    def _copied(self, folder: str, ours: socket.socket, theirs: socket.socket) -> bool:
+        if self._lobby is None:
+            return False
+        ask_for_senders(ours)
+        return self._lobby.ask(theirs, self._layers, os.path.join(folder, "scratch"))
+
+    def _executed(self, folder: str, theirs: socket.socket) -> psutil.Popen:
+        return psutil.Popen(
+            Plan.make(folder, sorted(self._layers.off)).command(theirs.fileno()),
+            env=ENVIRONMENT,
+            pass_fds=[theirs.fileno()],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
 
     def close(self) -> None:
         """End the zygote with everything under it; returns when all of it is gone."""
@@ -112,7 +128,7 @@ class ZygoteClient:
                 with contextlib.suppress(OSError):
                     control.shutdown(socket.SHUT_RDWR)
             if process is not None:
-                _end_tree(process)
+                end_tree(process)
             if control is not None:
                 control.close()
             if self._folder is not None:
@@ -122,19 +138,20 @@ class ZygoteClient:
     def wait_ready(self) -> dict[str, Any]:
         """What the zygote said of itself once warm. Raises `StudentProcessError` after `SPAWN_ATTEMPTS` deaths."""
         with self._changed:
-            if self._ready is not None and self._is_running():
+            if self._ready is not None and self.running:
                 return self._ready
         with self._life:
             for _ in range(SPAWN_ATTEMPTS):
-                if not self._is_running():
+                if not self.running:
                     self.start()
                 with self._changed:
                     self._changed.wait_for(
-                        lambda: self._ready is not None or not self._is_running(), timeout=self._limits.start_s
+                        lambda: self._ready is not None or not self.running, timeout=self._limits.start_s
                     )
-                    if self._ready is not None and self._is_running():
+                    if self._ready is not None and self.running:
                         return self._ready
                 self.close()
+                self._lobby = None  # no copy came: the next is executed
         complaint = self.complaint() or "it said nothing"
         raise StudentProcessError(f"the student process did not start in {SPAWN_ATTEMPTS} attempts: {complaint}")
 
@@ -144,7 +161,7 @@ class ZygoteClient:
 
     @property
     def process_id(self) -> int | None:
-        """The process that was exec'd, for measurements."""
+        """The zygote's own process (the one that was executed, where one was), for measurements."""
         return self._process.pid if self._process is not None else None
 
     def complaint(self) -> str:
@@ -152,8 +169,12 @@ class ZygoteClient:
         with self._changed:
             return self._errors.decode("utf-8", "replace").strip()[-2000:]
 
-    def _is_running(self) -> bool:
-        return self._process is not None and self._control is not None and self._process.poll() is None
+    @property
+    def running(self) -> bool:
+        """Whether there is a zygote, warm or not yet."""
+        process = self._process
+        ended = isinstance(process, psutil.Popen) and process.poll() is not None
+        return self._control is not None and not ended
 
     def _make_folder(self) -> str:
         """The session's own temporary folder: a mount point, and scratch folders where there are no mounts."""
@@ -172,13 +193,13 @@ class ZygoteClient:
             self._next_key += 1
             key = self._next_key
             self._active.add(key)
-        self._send(wire.Order("fork", key, {"limits": msgspec.to_builtins(limits)}), fds)
+        self.send(wire.Order("fork", key, {"limits": msgspec.to_builtins(limits)}), fds)
         return key
 
     def signal(self, op: str, key: int) -> None:
         """Order ``kill`` or ``trace`` for a worker; a dead zygote is not an error here."""
         with contextlib.suppress(StudentProcessError):
-            self._send(wire.Order(op, key, {}))
+            self.send(wire.Order(op, key, {}))
 
     def wait_end(self, key: int, timeout_s: float) -> WorkerEnd | None:
         """How the worker ended, or None when the zygote does not say so in time."""
@@ -189,7 +210,8 @@ class ZygoteClient:
                 self._active.discard(key)
             return end
 
-    def _send(self, order: wire.Order, fds: list[int] | None = None) -> None:
+    def send(self, order: wire.Order, fds: list[int] | None = None) -> None:
+        """Any order, with the descriptors that ride along. Raises `StudentProcessError`."""
         message = memoryview(wire.frame(order))
         control = self._control
         if control is None:
@@ -203,14 +225,15 @@ class ZygoteClient:
 
     # events
 
-    def _collect_errors(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stderr is not None
+    def _collect_errors(self, process: psutil.Popen) -> None:
         with contextlib.suppress(OSError, ValueError):
             while data := os.read(process.stderr.fileno(), 1 << 14):
                 with self._changed:
                     self._errors = (self._errors + data)[-(1 << 14) :]
 
-    def _listen(self, control: socket.socket) -> None:
+    def _listen(self, control: socket.socket, copied: bool) -> None:
+        if copied:
+            self._meet(control)
         with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError), control.makefile("rb") as stream:
             while len(header := stream.read(wire.HEADER.size)) == wire.HEADER.size:
                 length, rest = wire.HEADER.unpack(header)
@@ -226,7 +249,16 @@ class ZygoteClient:
             process, self._control = self._process, None
             self._changed.notify_all()
         if process is not None:
-            _end_tree(process)
+            end_tree(process)
+
+    def _meet(self, control: socket.socket) -> None:
+        """Wait for a copy's first byte, and learn from the kernel which process sent it."""
+        with contextlib.suppress(OSError):
+            _, ancillary, _, _ = control.recvmsg(1, ANCILLARY_BYTES, socket.MSG_PEEK)
+            process = sender_of(ancillary)
+            with self._changed:
+                if control is self._control:
+                    self._process = process
 
     def _hear(self, event: wire.Event, control: socket.socket) -> None:
         with self._changed:
@@ -235,7 +267,7 @@ class ZygoteClient:
             body = event.body
             if event.op == "ready":
                 with contextlib.suppress(StudentProcessError):  # only now is there someone who reads
-                    self._send(wire.Order("data", 0, self._data_files))
+                    self.send(wire.Order("data", 0, self._data_files))
                 self._ready = dict(body)
             elif event.op == "ended" and event.key in self._active:
                 unit = 1 if sys.platform == "darwin" else 1024
@@ -243,27 +275,6 @@ class ZygoteClient:
                 self._ends[event.key] = WorkerEnd(int(body["status"]), bool(body["clean"]), float(body["cpu_s"]), peak)
                 self._active.discard(event.key)
             self._changed.notify_all()
-
-
-def _end_tree(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a zygote that was told to go; kill it with its whole tree when it does not."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=GOODBYE_S)
-    if process.poll() is None:
-        tree: list[psutil.Process] = []
-        with contextlib.suppress(psutil.Error):
-            tree = psutil.Process(process.pid).children(recursive=True)
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for child in tree:
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        process.kill()
-        process.wait()
-        psutil.wait_procs(tree, timeout=GOODBYE_S)
-    if process.stderr is not None:
-        with contextlib.suppress(OSError):
-            process.stderr.close()
 
 
 def protect_own_memory(layers: Layers) -> None:

@@ -11,11 +11,12 @@ from grader.cohort.executor import Event, LocalExecutor
 from grader.cohort.messages import Failed, Job, Setup
 from grader.cohort.process import GradingProcess
 from grader.model import GraderError
+from grader.student.nursery import Nursery
 
 STUB = (sys.executable, "-m", "tests.cohort.stub_worker")
 
 
-def stub(setup: Setup) -> GradingProcess:
+def stub(setup: Setup, _: Nursery) -> GradingProcess:
     return GradingProcess(setup, command=STUB, grace_s=1.0)
 
 
@@ -45,7 +46,7 @@ def test_what_ends_every_process_is_left_to_the_instructor_with_its_last_words()
 
 def test_a_process_that_cannot_start_stops_the_run_with_its_reason() -> None:
     command = (sys.executable, "-c", "raise SystemExit('no')")
-    executor = LocalExecutor(Setup(b"", b""), 1, lambda setup: GradingProcess(setup, command=command))
+    executor = LocalExecutor(Setup(b"", b""), 1, lambda setup, _: GradingProcess(setup, command=command))
     with pytest.raises(GraderError, match=r"could not be started.*no"):
         list(executor.run(iter([Job("a", "")]), lambda _: None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -79,6 +80,21 @@ def test_a_finished_class_is_not_graded_again(a_class: Path, undisturbed: Path) 
     assert time.monotonic() - begun < 60
     with Store(undisturbed) as store:
         assert store.connection.execute("SELECT count(*) FROM grade").fetchone() == grades
+
+
+def test_all_slots_share_one_warm_zygote(a_class: Path, tmp_path: Path) -> None:
+    process = cohort(a_class, tmp_path / "class.sqlite")
+    executed: set[int] = set()
+    copies: set[int] = set()
+    while process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                if "zygote.py" in " ".join(child.cmdline()):
+                    (executed if child.ppid() == process.pid else copies).add(child.pid)
+        time.sleep(0.1)
+    finish(process)
+    assert len(executed) == 1, "torch is imported for student code once, whatever the number of jobs"
+    assert len(copies) >= 2
 
 
 def test_kills_at_random_moments_lose_nothing_and_change_nothing(
