@@ -135,19 +135,18 @@ def regrade(
 ) -> None:
     """Applies a changed rubric, policy or tolerance to what is stored; no student code is run for it."""
     from grader.cohort import regrade as regrading_room
-    from grader.cohort.settings import late_policy, read_settings
+    from grader.cohort.settings import read_settings
     from grader.cohort.store import Store, alone
 
     try:
         settings = read_settings(rubric, tolerances, by_whom=by)
         with alone(store), Store(store, create=False) as opened:
-            regrading = regrading_room.regrade(opened, settings)
+            regrading = regrading_room.regrade(opened, settings, late)
             _show_changes(regrading)
             if dry_run:
                 return
             if not yes and (regrading.changes or regrading.missing) and not typer.confirm("Write this?"):
                 _stop("Nothing was written.")
-            late_policy(opened, settings, late)
             regrading_room.write(opened, settings, regrading)
             if regrading.missing:
                 _measure_missing(opened, settings, regrading, jobs)
@@ -166,17 +165,27 @@ def _show_changes(regrading: Regrading) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from grader.late import percent
     from grader.report.text import number
 
     changes = sorted(regrading.changes, key=lambda c: (-abs(c.after - c.before), c.key))
     print(f"{len(changes)} of {regrading.looked_at} submissions change.")
+    if regrading.late_before or regrading.late_after:
+        print(f"Late hand-ins that lose points: {regrading.late_before} before, {regrading.late_after} after.")
     if changes:
-        shown = Table("submission", "before", "after", "by", "questions", title_justify="left")
+        head = ("submission", "counted before", "counts after", "by", "lateness takes", "questions")
+        shown = Table(*head, title_justify="left")
         for change in changes[:MOST_SHOWN_CHANGES]:
             by = change.after - change.before
-            numbers = ", ".join(q.number for q in change.questions)
-            sign = "+" if by > 0 else ""
-            shown.add_row(change.key, number(change.before), number(change.after), f"{sign}{number(by)}", numbers)
+            was, will = (percent(1 - late.factor) for late in (change.lateness_before, change.lateness_after))
+            shown.add_row(
+                change.key,
+                number(change.before),
+                number(change.after),
+                f"{'+' if by > 0 else ''}{number(by)}",
+                f"{was} → {will}" if was != will else ("" if will == "0%" else will),
+                ", ".join(q.number for q in change.questions),
+            )
         Console(highlight=False).print(shown)
         if len(changes) > MOST_SHOWN_CHANGES:
             print(f"… and {len(changes) - MOST_SHOWN_CHANGES} more.")

@@ -42,7 +42,7 @@ class Tally:
 def missing_questions(row: Row, grades: dict[str, Grade], settings: ClassSettings, *, quick: bool) -> tuple[str, ...]:
     """The questions of a graded submission that this run would measure: without evidence, or failed by the grader."""
     missing = []
-    for question in settings.rubric.for_track(row.track):
+    for question in settings.rubric.for_track(row.run.track):
         if quick and find_check(question.check).cost in LEFT_OUT_BY_QUICK:
             continue
         grade = grades.get(question.number)
@@ -68,7 +68,7 @@ def plan(store: Store, settings: ClassSettings, options: ClassOptions, keys: Ite
             Job(
                 key=row.key,
                 path=str(row.path),
-                track=row.track if only else options.track,
+                track=row.run.track if only else options.track,
                 only=only,
                 quick=options.quick,
                 deadline_s=options.deadline_s or settings.rubric.limits.container_minutes * 60,
@@ -112,7 +112,7 @@ def measure_missing(store: Store, settings: ClassSettings, missing: Mapping[str,
     """Jobs for the questions that a regrade found without evidence; only these are measured."""
     deadline_s = settings.rubric.limits.container_minutes * 60
     return [
-        Job(key=key, path=str(row.path), track=row.track, only=numbers, deadline_s=deadline_s)
+        Job(key=key, path=str(row.path), track=row.run.track, only=numbers, deadline_s=deadline_s)
         for key, numbers in missing.items()
         for row in (store.row(key),)
     ]

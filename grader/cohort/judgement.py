@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from grader.checks.catalogue import find_check
+from grader.cohort.decisions import Decisions, decision_on
 from grader.cohort.records import Decision
 from grader.cohort.settings import ClassSettings
 from grader.judge import JudgeSettings, judge, skipped
@@ -20,9 +21,6 @@ from grader.run import COST_ORDER
 SKIPPED_NEEDS = "Not measured, because it needs {}, which failed."
 _NOISE = re.compile(r"[\s.,;:!?'\"()\-–—]+")
 _LATEX_NOISE = re.compile(r"\\(left|right|big|Big|bigg|Bigg|displaystyle|quad|qquad|[,;:! ])|[\s~&]|\\\\")
-
-
-Decisions = Mapping[tuple[str, str], Decision]
 
 
 def answer_text(evidence: Evidence) -> str:
@@ -102,7 +100,7 @@ def judge_submission(
             verdict = skipped(question, SKIPPED_NEEDS.format(", ".join(needs)), ours=False)
         elif seen is not None and seen.check == question.check:
             verdict = judge(check, seen, JudgeSettings(question, settings.rubric.policy, settings.tolerances))
-            decision = decisions.get((question.number, answer_key(question, seen, key)))
+            decision = decision_on(decisions, question.number, answer_key(question, seen, key), key)
             if decision is not None and verdict.awaiting:
                 verdict = decided(verdict, question, decision)
         else:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -45,16 +45,18 @@ class LatePolicy:
 
     due: datetime
     terms: LateTerms
-    extensions: dict[str, datetime] = field(default_factory=dict)
+    extensions: dict[str, datetime]
     """By e-mail, student number or key of the submission, in lower case."""
+    text: str
+    """The file as it was written."""
 
 
 def read_late_policy(source: Path | str, feedback: Feedback = Feedback()) -> LatePolicy:  # noqa: B008 - frozen
     """The policy of a TOML file (a path) or of its text. Raises GraderError with the reason."""
     place = str(source) if isinstance(source, Path) else "the stored late policy"
     try:
-        data = tomllib.loads(source.read_text("utf-8") if isinstance(source, Path) else source)
-        file = msgspec.convert(data, _File)
+        text = source.read_text("utf-8") if isinstance(source, Path) else source
+        file = msgspec.convert(tomllib.loads(text), _File)
         terms = late.late_terms(
             file.per_day if file.per_day is not None else feedback.late_loss_per_day,
             file.grace_minutes if file.grace_minutes is not None else feedback.late_grace_minutes,
@@ -69,7 +71,8 @@ def read_late_policy(source: Path | str, feedback: Feedback = Feedback()) -> Lat
         raise GraderError(f"{place}: {error}.") from error
     if any(when.tzinfo is None for when in (file.due, *file.extensions.values())):
         raise GraderError(f"{place}: every time needs its offset from UTC, such as 2024-04-12T23:59:00-05:00.")
-    return LatePolicy(file.due, terms, {name.strip().lower(): when for name, when in file.extensions.items()})
+    extensions = {name.strip().lower(): when for name, when in file.extensions.items()}
+    return LatePolicy(file.due, terms, extensions, text)
 
 
 def names_of(key: str, students: Iterable[Student]) -> set[str]:

@@ -24,7 +24,7 @@ def write_pages(store: Store, settings: ClassSettings, policy: LatePolicy | None
         for standing in standings(store, settings, policy):
             if standing.report is not None:
                 name = standing.key.replace("/", "_").replace("\0", "")
-                (folder / f"{name}.html").write_text(student_page(standing.report), encoding="utf-8")
+                (folder / f"{name}.html").write_text(student_page(standing.report, standing.lateness), encoding="utf-8")
                 written += 1
             yield standing
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from grader.cohort.pack import PackedEvidence, PackedVerdict, unpack_verdict
-from grader.model import Verdict
+from grader.model import Report, Verdict
 
 Cause = Literal["graded", "regraded", "reviewed", "undone"]
 
@@ -28,18 +28,38 @@ class Stamp(msgspec.Struct, frozen=True):
     by_whom: str = "grader"
 
 
+class Run(msgspec.Struct, frozen=True):
+    """How one submission was measured: what its report says apart from the questions."""
+
+    digest: str = ""
+    track: str = ""
+    isolation: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    peak_bytes: int = 0
+    complete: bool = False
+
+    @classmethod
+    def of(cls, report: Report) -> Run:
+        """What a report says of the whole run."""
+        return cls(
+            report.digest,
+            report.track,
+            report.isolation,
+            report.notes,
+            report.warnings,
+            report.seconds,
+            report.peak_bytes,
+            report.complete,
+        )
+
+
 class Measured(msgspec.Struct, frozen=True):
     """Everything one finished submission adds to the store."""
 
     key: str
-    digest: str
-    title: str
-    track: str
-    isolation: tuple[str, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    peak_bytes: int
-    complete: bool
+    run: Run
     evidence: dict[str, PackedEvidence]
     """By question number; questions that were skipped have none."""
     verdicts: dict[str, PackedVerdict]
@@ -55,17 +75,10 @@ class Row:
     key: str
     path: Path
     stamp: str
-    digest: str
     submitted_at: datetime | None
     state: str
     error: str
-    title: str
-    track: str
-    isolation: tuple[str, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    peak_bytes: int
-    complete: bool
+    run: Run
 
     @property
     def pseudonym(self) -> str:
@@ -75,7 +88,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a reviewer decided of one answer to one question, for everyone who gave it."""
+    """What a reviewer decided of one answer to one question: for everyone who gave it, or for one submission."""
 
     id: int
     number: str
@@ -87,6 +100,21 @@ class Decision:
     comment: str
     by_whom: str
     at: str
+    submission: str = ""
+    """Key of the one submission that it holds for; empty for everyone who gave the answer and is not decided apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the grades of a class stood on from a moment on."""
+
+    at: str
+    rubric_digest: str
+    tolerances_digest: str
+    grader_version: str
+    by_whom: str
+    late_digest: str
+    """Of the late policy's file; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +130,13 @@ class Grade:
     cause: Cause
 
 
-ROW_COLUMNS = (
-    "id, key, path, stamp, digest, submitted_at, state, error, title, track, isolation, notes, seconds, "
-    "peak_bytes, complete"
-)
+RUN_COLUMNS = "digest, track, isolation, notes, warnings, seconds, peak_bytes, complete"
+ROW_COLUMNS = f"id, key, path, stamp, submitted_at, state, error, {RUN_COLUMNS}"
 VERDICT_COLUMNS = "outcome, points, awaiting, mistake, mistakes, message, notes"
 STAMP_COLUMNS = "rubric_digest, tolerances_digest, grader_version, by_whom"
 GRADE_COLUMNS = f"id, submission_id, number, {VERDICT_COLUMNS}, {STAMP_COLUMNS}, at, cause"
-DECISION_COLUMNS = "id, number, answer, share, ticks, comment, by_whom, at"
+DECISION_COLUMNS = "id, number, answer, share, ticks, comment, by_whom, at, submission"
+RULES_COLUMNS = f"at, {STAMP_COLUMNS}, late_digest"
 
 
 def now() -> str:
@@ -117,24 +144,21 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def row_of(fields: Sequence[object]) -> Row:
-    values = list(fields)
-    values[2] = Path(str(values[2]))
-    values[5] = datetime.fromisoformat(str(values[5])) if values[5] else None
-    values[10] = tuple(json.loads(str(values[10])))
-    values[11] = tuple(json.loads(str(values[11])))
-    values[14] = bool(values[14])
-    return Row(*values)  # type: ignore[arg-type]
+def row_of(fields: Sequence[Any]) -> Row:
+    identity, (digest, track, isolation, notes, warnings, *measures) = fields[:7], fields[7:]
+    layers, said, warned = (tuple(json.loads(value)) for value in (isolation, notes, warnings))
+    seconds, peak_bytes, complete = measures
+    run = Run(digest, track, layers, said, warned, seconds, peak_bytes, bool(complete))
+    number, key, path, stamp, submitted_at, state, error = identity
+    when = datetime.fromisoformat(submitted_at) if submitted_at else None
+    return Row(number, key, Path(path), stamp, when, state, error, run)
 
 
-def grade_of(fields: Sequence[object]) -> Grade:
-    values = list(fields)
-    verdict = unpack_verdict(PackedVerdict(*values[3:10]))  # type: ignore[arg-type]
-    stamp = Stamp(*values[10:14])  # type: ignore[arg-type]
-    return Grade(values[0], values[1], values[2], verdict, stamp, values[14], values[15])  # type: ignore[arg-type]
+def grade_of(fields: Sequence[Any]) -> Grade:
+    verdict = unpack_verdict(PackedVerdict(*fields[3:10]))
+    return Grade(fields[0], fields[1], fields[2], verdict, Stamp(*fields[10:14]), fields[14], fields[15])
 
 
-def decision_of(fields: Sequence[object]) -> Decision:
-    values = list(fields)
-    values[3], values[4] = Fraction(str(values[3])), tuple(json.loads(str(values[4])))
-    return Decision(*values)  # type: ignore[arg-type]
+def decision_of(fields: Sequence[Any]) -> Decision:
+    number, answer, share, ticks, *rest = fields[1:]
+    return Decision(fields[0], number, answer, Fraction(share), tuple(json.loads(ticks)), *rest)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
+from grader.cohort.decisions import decisions
 from grader.cohort.judgement import judge_submission
+from grader.cohort.late import LatePolicy, lateness, read_late_policy
 from grader.cohort.pack import PackedVerdict, pack_verdict, unpack_verdict
 from grader.cohort.records import Grade
-from grader.cohort.settings import ClassSettings, keep_settings
+from grader.cohort.settings import ClassSettings, keep_settings, late_policy, late_policy_before
 from grader.cohort.store import Store
+from grader.late import IN_TIME, Lateness
 from grader.model import Verdict
 
 
@@ -26,12 +30,14 @@ class QuestionChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One submission whose grade differs."""
+    """One submission whose grade differs, in the points that count: after the late policy."""
 
     key: str
     before: Fraction
     after: Fraction
     questions: tuple[QuestionChange, ...]
+    lateness_before: Lateness = IN_TIME
+    lateness_after: Lateness = IN_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +49,26 @@ class Regrading:
     """Questions without evidence, by submission: they are measured before they can be judged."""
     looked_at: int
     rows: tuple[tuple[int, str, PackedVerdict], ...]
+    late: LatePolicy | None = None
+    """The late policy that replaces the store's; None leaves that one."""
+    late_before: int = 0
+    late_after: int = 0
+    """Hand-ins that lose points by the late policy."""
 
 
-def regrade(store: Store, settings: ClassSettings) -> Regrading:
-    """Judges every graded submission anew. Writes nothing."""
-    decisions = store.decisions()
+def regrade(store: Store, settings: ClassSettings, late: Path | None = None) -> Regrading:
+    """Judges every graded submission anew, with another late policy if its file is given. Writes nothing."""
+    made, students = decisions(store), store.students()
+    old_policy = late_policy_before(store)
+    given = None if late is None else read_late_policy(late, settings.rubric.feedback)
+    new_policy = given or late_policy(store, settings)
     changes, rows, missing = [], [], {}
+    late_before = late_after = 0
     done = [row for row in store.rows() if row.state == "done"]
     for row in done:
         current = store.grades(row.id).get(row.id, {})
         before = {number: grade.verdict for number, grade in current.items()}
-        judged = judge_submission(settings, row.track, row.key, store.evidence(row.id), before, decisions)
+        judged = judge_submission(settings, row.run.track, row.key, store.evidence(row.id), before, made)
         lacking = [n for n in judged.missing if not _still_left_out(before.get(n))]
         if lacking:
             missing[row.key] = tuple(lacking)
@@ -66,17 +81,21 @@ def regrade(store: Store, settings: ClassSettings) -> Regrading:
             if after != before.get(number) or _other_rules(current.get(number), settings):
                 rows.append((row.id, number, packed))
         gone = [QuestionChange(n, v, None) for n, v in before.items() if n not in judged.verdicts]
-        if changed or gone:
-            old, new = _sum(before), _sum(judged.verdicts)
-            changes.append(Change(row.key, old, new, (*changed, *gone)))
-    return Regrading(tuple(changes), missing, len(done), tuple(rows))
+        was, will = (
+            lateness(policy, row.submitted_at, row.key, students.get(row.id, ())) for policy in (old_policy, new_policy)
+        )
+        late_before, late_after = late_before + (was.factor < 1), late_after + (will.factor < 1)
+        if changed or gone or was.factor != will.factor:
+            old, new = _sum(before) * was.factor, _sum(judged.verdicts) * will.factor
+            changes.append(Change(row.key, old, new, (*changed, *gone), was, will))
+    return Regrading(tuple(changes), missing, len(done), tuple(rows), given, late_before, late_after)
 
 
 def write(store: Store, settings: ClassSettings, regrading: Regrading) -> None:
-    """Appends the new grades to the history and makes the settings the store's own."""
+    """Appends the new grades to the history and makes the rules the store's own."""
     with store.transaction():
         store.append_grades(regrading.rows, settings.stamp, "regraded")
-        keep_settings(store, settings)
+        keep_settings(store, settings, regrading.late)
 
 
 def _still_left_out(before: Verdict | None) -> bool:

@@ -9,6 +9,7 @@ from fractions import Fraction
 import msgspec
 from rapidfuzz import fuzz
 
+from grader.cohort.decisions import EVERYONE, Decisions, add_decision, decisions, undo_decision
 from grader.cohort.judgement import answer_key, answer_text, judge_submission
 from grader.cohort.pack import PackedVerdict, pack_verdict
 from grader.cohort.records import Cause, Decision, Row
@@ -23,6 +24,16 @@ MOST_COMPARED = 400
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One submission with a group's answer: its key for the store, its pseudonym for the page."""
+
+    key: str
+    pseudonym: str
+    text: str
+    """The answer as this one wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """One answer to one question, and everyone who gave it."""
 
@@ -34,58 +45,50 @@ class Group:
     """Of the first submission that gave it: what the machine saw."""
     verdict: Verdict
     """Of the machine, before any decision."""
-    submissions: tuple[str, ...]
-    """Pseudonyms."""
-    decision: Decision | None = None
+    members: tuple[Member, ...]
+    """In the order of their pseudonyms, which tells nothing of their names."""
     similar: tuple[str, ...] = field(default=())
     """Keys of groups whose answers read alike."""
 
 
 def queue(store: Store, settings: ClassSettings) -> list[Group]:
     """Every answer that awaits a person or was decided by one, by question; alike answers follow each other."""
-    decisions = store.decisions()
+    made = decisions(store)
     found: dict[tuple[str, str], Group] = {}
     for row in store.rows():
         if row.state != "done":
             continue
         evidence = store.evidence(row.id)
         before = {n: g.verdict for n, g in store.grades(row.id).get(row.id, {}).items()}
-        if not any(v.outcome in ("needs_review", "grader_error") for v in before.values()) and not decisions:
+        if not any(v.outcome in ("needs_review", "grader_error") for v in before.values()) and not made:
             continue
-        machine = judge_submission(settings, row.track, row.key, evidence, before, {}).verdicts
-        for question in settings.rubric.for_track(row.track):
+        machine = judge_submission(settings, row.run.track, row.key, evidence, before, {}).verdicts
+        for question in settings.rubric.for_track(row.run.track):
             verdict = machine[question.number]
             if verdict.outcome not in ("needs_review", "grader_error"):
                 continue
-            _add(found, row, question, evidence[question.number], verdict, decisions)
+            _add(found, row, question, evidence[question.number], verdict)
     by_question: dict[str, list[Group]] = {}
     for group in found.values():
         by_question.setdefault(group.question.number, []).append(group)
     order = {q.number: i for i, q in enumerate(settings.rubric.questions)}
-    return [g for number in sorted(by_question, key=order.__getitem__) for g in _side_by_side(by_question[number])]
+    groups = [g for number in sorted(by_question, key=order.__getitem__) for g in _side_by_side(by_question[number])]
+    return [replace(g, members=tuple(sorted(g.members, key=lambda m: (m.pseudonym, m.key)))) for g in groups]
 
 
 def _add(
-    found: dict[tuple[str, str], Group],
-    row: Row,
-    question: Question,
-    evidence: Evidence,
-    verdict: Verdict,
-    decisions: dict[tuple[str, str], Decision],
+    found: dict[tuple[str, str], Group], row: Row, question: Question, evidence: Evidence, verdict: Verdict
 ) -> None:
     key = answer_key(question, evidence, row.key)
     place = (question.number, key)
-    if place in found:
-        found[place] = replace(found[place], submissions=(*found[place].submissions, row.pseudonym))
-        return
-    found[place] = Group(
-        question, key, answer_text(evidence), evidence, verdict, (row.pseudonym,), decisions.get(place)
-    )
+    member = Member(row.key, row.pseudonym, answer_text(evidence))
+    group = found.get(place) or Group(question, key, member.text, evidence, verdict, ())
+    found[place] = replace(group, members=(*group.members, member))
 
 
 def _side_by_side(groups: list[Group]) -> list[Group]:
     """Largest groups first, each followed by the ones that read like it."""
-    left = sorted(groups, key=lambda g: (-len(g.submissions), g.text))
+    left = sorted(groups, key=lambda g: (-len(g.members), g.text))
     if len(left) > MOST_COMPARED:
         return left
     ordered: list[Group] = []
@@ -107,55 +110,57 @@ def decide(
     ticks: Iterable[str],
     comment: str,
     by_whom: str,
+    apart: Member | None = None,
 ) -> int:
-    """Stores a decision and the grades that follow from it, in one transaction. Returns the decision's id."""
+    """Stores a decision and the grades that follow from it, in one transaction. Returns the decision's id.
+
+    It holds for everyone who gave the answer, or `apart` for one member, whom no decision on the answer reaches then.
+    """
+    place = (group.question.number, group.answer, apart.key if apart else EVERYONE)
     with store.transaction():
-        decision = store.add_decision(group.question.number, group.answer, share, tuple(ticks), comment, by_whom)
-        _settle(store, settings, group.question.number, group.answer, by_whom, "reviewed")
+        decision = add_decision(store, place, share, tuple(ticks), comment, by_whom)
+        _settle(store, settings, place, by_whom, "reviewed")
     return decision
 
 
 def undo(store: Store, settings: ClassSettings, decision: Decision, by_whom: str) -> None:
     """Takes a decision back: the one before it counts again, or the answer awaits a person as before."""
     with store.transaction():
-        store.undo_decision(decision.id)
-        _settle(store, settings, decision.number, decision.answer, by_whom, "undone")
+        undo_decision(store, decision.id)
+        _settle(store, settings, (decision.number, decision.answer, decision.submission), by_whom, "undone")
 
 
 def settle_submission(store: Store, settings: ClassSettings, key: str) -> None:
     """Lays earlier decisions over a submission that was graded after them."""
-    decisions = store.decisions()
-    if not decisions:
+    made = decisions(store)
+    if not made:
         return
     row = store.row(key)
-    changed = _differing(store, settings, row, decisions, None)
+    changed = _differing(store, settings, row, made, None)
     if changed:
         with store.transaction():
             store.append_grades(changed, settings.stamp, "reviewed")
 
 
-def _settle(store: Store, settings: ClassSettings, number: str, answer: str, by_whom: str, cause: Cause) -> None:
-    decisions = store.decisions()
+def _settle(store: Store, settings: ClassSettings, place: tuple[str, str, str], by_whom: str, cause: Cause) -> None:
+    number, answer, submission = place
+    made = decisions(store)
     stamp = msgspec.structs.replace(settings.stamp, by_whom=by_whom)
     questions = {q.number: q for q in settings.rubric.questions}
-    for row in store.rows():
+    for row in store.rows() if submission == EVERYONE else [store.row(submission)]:
         if row.state != "done":
             continue
         evidence = store.evidence(row.id, number).get(number)
         if evidence is None or answer_key(questions[number], evidence, row.key) != answer:
             continue
-        store.append_grades(_differing(store, settings, row, decisions, number), stamp, cause)
+        store.append_grades(_differing(store, settings, row, made, number), stamp, cause)
 
 
 def _differing(
-    store: Store,
-    settings: ClassSettings,
-    row: Row,
-    decisions: dict[tuple[str, str], Decision],
-    number: str | None,
+    store: Store, settings: ClassSettings, row: Row, made: Decisions, number: str | None
 ) -> list[tuple[int, str, PackedVerdict]]:
     before = {n: g.verdict for n, g in store.grades(row.id).get(row.id, {}).items()}
-    after = judge_submission(settings, row.track, row.key, store.evidence(row.id), before, decisions).verdicts
+    after = judge_submission(settings, row.run.track, row.key, store.evidence(row.id), before, made).verdicts
     return [
         (row.id, n, pack_verdict(v)) for n, v in after.items() if v != before.get(n) and (number is None or n == number)
     ]

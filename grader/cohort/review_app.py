@@ -14,8 +14,9 @@ from markupsafe import Markup
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Response as BaseResponse
 
+from grader.cohort.decisions import EVERYONE, Decisions, decision_on, decisions, last_decision
 from grader.cohort.records import Decision
-from grader.cohort.review import Group, decide, queue, undo
+from grader.cohort.review import Group, Member, decide, queue, undo
 from grader.cohort.settings import ClassSettings, stored_settings
 from grader.cohort.store import Store
 from grader.model import GraderError
@@ -42,11 +43,15 @@ class Desk:
     groups: dict[Place, Group]
 
     def next_open(self, after: Place | None = None) -> Place | None:
-        """The next answer without a decision, going round once."""
+        """The next answer that someone still awaits a decision on, going round once."""
         places = list(self.groups)
         start = places.index(after) + 1 if after in self.groups else 0
-        decided = self.store.decisions()
-        return next((p for p in places[start:] + places[:start] if p not in decided), None)
+        made = decisions(self.store)
+        return next((p for p in places[start:] + places[:start] if self.is_open(p, made)), None)
+
+    def is_open(self, place: Place, made: Decisions) -> bool:
+        """Whether someone who gave the answer has no decision yet."""
+        return any(decision_on(made, *place, member.key) is None for member in self.groups[place].members)
 
     def beside(self, place: Place, step: int) -> Place:
         """The answer before or after, going round."""
@@ -78,10 +83,10 @@ def create_app(store: Store, by_whom: str, token: str) -> Flask:
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
-    def to(place: Place | None) -> BaseResponse:
+    def to(place: Place | None, one: int | None = None) -> BaseResponse:
         if place is None:
             return redirect(url_for("overview", token=token))
-        return redirect(url_for("answer", token=token, number=place[0], key=place[1]))
+        return redirect(url_for("answer", token=token, number=place[0], key=place[1], one=one))
 
     @app.get("/<token>/")
     def overview() -> str:
@@ -91,31 +96,49 @@ def create_app(store: Store, by_whom: str, token: str) -> Flask:
     def following() -> BaseResponse:
         return to(desk.next_open())
 
+    def asked(number: str, key: str) -> tuple[Group, Member | None]:
+        """The group of an address, and the one member of it that `one` points at."""
+        group, one = desk.groups.get((number, key)), request.values.get("one")
+        if group is None or (
+            one is not None and not (one.isascii() and one.isdigit() and int(one) < len(group.members))
+        ):
+            abort(404)
+        return group, None if one is None else group.members[int(one)]
+
     @app.get("/<token>/answer/<number>/<key>")
     def answer(number: str, key: str) -> str:
-        place = (number, key)
-        if place not in desk.groups:
-            abort(404)
-        return render_template("answer.html", token=token, shares=SHARES, **_page(desk, place))
+        group, one = asked(number, key)
+        return render_template("answer.html", token=token, shares=SHARES, **_page(desk, group, one))
 
     @app.post("/<token>/decide/<number>/<key>")
     def settle(number: str, key: str) -> BaseResponse:
-        if (number, key) not in desk.groups or request.form.get("share") not in SHARES:
+        group, one = asked(number, key)
+        if request.form.get("share") not in SHARES:
             abort(400)
         share, comment = Fraction(request.form["share"]), request.form.get("comment", "").strip()[:LONGEST_COMMENT]
-        ticks = [t for t in request.form.getlist("tick") if t in _points(desk.groups[number, key])]
+        ticks = [t for t in request.form.getlist("tick") if t in _points(group)]
+        if one is not None:
+            decide(store, settings, group, share, ticks, comment, by_whom, one)
+            return to((number, key))
         also = [k for k in request.form.getlist("also") if (number, k) in desk.groups]
-        for one in (key, *also):
-            decide(store, settings, desk.groups[number, one], share, ticks, comment, by_whom)
+        for alike in (key, *also):
+            decide(store, settings, desk.groups[number, alike], share, ticks, comment, by_whom)
         return to(desk.next_open((number, key)))
 
     @app.post("/<token>/undo")
     def take_back() -> BaseResponse:
-        decision = store.last_decision()
+        decision = last_decision(store)
         if decision is None:
             return to(desk.next_open())
         undo(store, settings, decision, by_whom)
-        return to((decision.number, decision.answer) if (decision.number, decision.answer) in desk.groups else None)
+        group = desk.groups.get((decision.number, decision.answer))
+        if group is None:
+            return to(None)
+        keys = [m.key for m in group.members]
+        return to(
+            (decision.number, decision.answer),
+            keys.index(decision.submission) if decision.submission in keys else None,
+        )
 
     @app.get("/<token>/static/<name>")
     def static_file(name: str) -> Response:
@@ -126,43 +149,51 @@ def create_app(store: Store, by_whom: str, token: str) -> Flask:
 
 def _progress(desk: Desk) -> list[dict[str, object]]:
     """By question: answers, submissions, how many are decided."""
-    decided = desk.store.decisions()
+    made = decisions(desk.store)
     rows: dict[str, dict[str, object]] = {}
     for place, group in desk.groups.items():
         row = rows.setdefault(
             place[0],
             {"number": place[0], "title": group.question.title, "groups": [], "submissions": 0, "open": 0},
         )
-        row["groups"] = [*row["groups"], (place[1], len(group.submissions), decided.get(place))]  # type: ignore[misc]
-        row["submissions"] = int(row["submissions"]) + len(group.submissions)  # type: ignore[call-overload]
-        row["open"] = int(row["open"]) + (place not in decided)  # type: ignore[call-overload]
+        is_open = desk.is_open(place, made)
+        row["groups"] = [*row["groups"], (place[1], len(group.members), not is_open)]  # type: ignore[misc]
+        row["submissions"] = int(row["submissions"]) + len(group.members)  # type: ignore[call-overload]
+        row["open"] = int(row["open"]) + is_open  # type: ignore[call-overload]
     return list(rows.values())
 
 
-def _page(desk: Desk, place: Place) -> dict[str, object]:
-    group = desk.groups[place]
-    decided = desk.store.decisions()
+def _page(desk: Desk, group: Group, one: Member | None) -> dict[str, object]:
+    place = (group.question.number, group.answer)
+    made = decisions(desk.store)
     alike = [desk.groups[place[0], k] for k in group.similar if (place[0], k) in desk.groups]
+    number = None if one is None else group.members.index(one)
     return {
         "group": group,
-        "shown": shown_answer(group),
-        "alike": [(g, shown_answer(g), decided.get((place[0], g.answer))) for g in alike],
+        "one": one,
+        "number": number,
+        "next_member": 0 if number is None else (number + 1) % len(group.members),
+        "members": [(m, made.get((*place, m.key))) for m in group.members],
+        "shown": shown_answer(group, one),
+        "alike": [] if one else [(g, shown_answer(g), made.get((place[0], g.answer, EVERYONE))) for g in alike],
         "points": _points(group),
         "touched": _touched(group),
-        "decision": decided.get(place),
+        "decision": decision_on(made, *place, one.key if one else EVERYONE),
         "awaiting": points_text(group.verdict.awaiting),
         "most": points_text(group.question.points),
-        "last": _last(desk.store.last_decision()),
+        "last": _last(last_decision(desk.store)),
         "before": desk.beside(place, -1),
         "after": desk.beside(place, 1),
-        "open": sum(1 for p in desk.groups if p not in decided),
+        "open": sum(1 for p in desk.groups if desk.is_open(p, made)),
         "position": list(desk.groups).index(place) + 1,
         "total": len(desk.groups),
     }
 
 
 def _last(decision: Decision | None) -> str:
-    return "" if decision is None else f"{decision.number}: {decision.share} of the points"
+    if decision is None:
+        return ""
+    return f"{decision.number}{' of one' if decision.submission else ''}: {decision.share} of the points"
 
 
 def _points(group: Group) -> dict[str, str]:
@@ -181,9 +212,9 @@ def _touched(group: Group) -> dict[str, str]:
     return found
 
 
-def shown_answer(group: Group) -> Markup:
-    """The student's answer, typeset; for code, what the machine saw of it."""
-    facts = group.evidence.facts
+def shown_answer(group: Group, one: Member | None = None) -> Markup:
+    """The student's answer (as one member wrote it), typeset; for code, what the machine saw of it."""
+    facts, text = group.evidence.facts, one.text if one else group.text
     steps = facts.get("steps")
     if isinstance(steps, list) and steps and not facts.get("answer"):
         lines = [
@@ -195,9 +226,9 @@ def shown_answer(group: Group) -> Markup:
         ]
         return Markup("<ol class='steps'>{}</ol>").format(Markup("").join(lines))
     if isinstance(facts.get("answer"), str):
-        return formula(group.text, block=True)
-    if group.text:
-        return prose(group.text)
+        return formula(text, block=True)
+    if text:
+        return prose(text)
     return Markup("<p>{}</p>").format("No text: " + (group.verdict.message or "the machine could not decide this."))
 
 

@@ -80,6 +80,23 @@ MIGRATIONS = (
     CREATE INDEX decision_on ON decision (number, answer, id);
     ALTER TABLE submission ADD COLUMN peak_bytes INTEGER NOT NULL DEFAULT 0;
     """,
+    # 3: decisions on one submission alone, a run's warnings, and which rules the class stood on when
+    """
+    ALTER TABLE decision ADD COLUMN submission TEXT NOT NULL DEFAULT '';
+    ALTER TABLE submission ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';
+    CREATE TABLE rules (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        rubric_digest TEXT NOT NULL, tolerances_digest TEXT NOT NULL, grader_version TEXT NOT NULL,
+        by_whom TEXT NOT NULL,
+        late_digest TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO rules (at, rubric_digest, tolerances_digest, grader_version, by_whom, late_digest)
+        SELECT at, rubric_digest, tolerances_digest, grader_version, by_whom, '' FROM grade WHERE id IN (
+            SELECT min(id) FROM grade WHERE cause IN ('graded', 'regraded')
+            GROUP BY rubric_digest, tolerances_digest, grader_version
+        ) ORDER BY id;
+    """,
 )
 VERSION = len(MIGRATIONS)
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import msgspec
 
 from grader.checks.catalogue import CHECK_NAMES
 from grader.cohort.late import LatePolicy, read_late_policy
 from grader.cohort.messages import Setup
-from grader.cohort.records import Stamp
+from grader.cohort.records import RULES_COLUMNS, Rules, Stamp, now
 from grader.cohort.store import Store
 from grader.cohort.version import grader_version
 from grader.model import GraderError
-from grader.rubric import Rubric, read_rubric
+from grader.rubric import Feedback, Rubric, read_rubric
 from grader.run import default_paths
 from grader.scoring.tolerances import Tolerance, read_tolerances
 
@@ -46,8 +49,11 @@ def read_settings(
     return ClassSettings(parsed, bounds, Setup(rubric_path.read_bytes(), raw, device), stamp)
 
 
-def keep_settings(store: Store, settings: ClassSettings) -> None:
-    """Makes rubric and tolerances the store's own, and keeps each version that grades came from."""
+def keep_settings(store: Store, settings: ClassSettings, late: LatePolicy | None = None) -> None:
+    """Makes rubric, tolerances and a late policy, if given, the store's own, and keeps each version of them.
+
+    The store notes from when on other rules hold, and who brought them.
+    """
     rubric, bounds = settings.setup.rubric.decode("utf-8"), settings.setup.tolerances.decode("utf-8")
     store.set(
         {
@@ -55,8 +61,32 @@ def keep_settings(store: Store, settings: ClassSettings) -> None:
             TOLERANCES: bounds,
             f"file:{settings.stamp.rubric_digest}": rubric,
             f"file:{settings.stamp.tolerances_digest}": bounds,
+            **({} if late is None else {LATE: late.text, f"file:{_digest(late.text)}": late.text}),
         }
     )
+    stamp = settings.stamp
+    kept = store.setting(LATE)
+    found = Rules(
+        at=now(),
+        rubric_digest=stamp.rubric_digest,
+        tolerances_digest=stamp.tolerances_digest,
+        grader_version=stamp.grader_version,
+        by_whom=stamp.by_whom,
+        late_digest="" if kept is None else _digest(kept),
+    )
+    last = rules_history(store)[-1:]
+    if not last or replace(last[0], at=found.at, by_whom=found.by_whom) != found:
+        marks = ", ".join("?" * len(fields(Rules)))
+        store.connection.execute(f"INSERT INTO rules ({RULES_COLUMNS}) VALUES ({marks})", astuple(found))
+
+
+def rules_history(store: Store) -> list[Rules]:
+    """What the grades of the class stood on, oldest first."""
+    return [Rules(*row) for row in store.connection.execute(f"SELECT {RULES_COLUMNS} FROM rules ORDER BY id")]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def stored_settings(store: Store, *, by_whom: str = "grader") -> ClassSettings:
@@ -73,7 +103,7 @@ def stored_settings(store: Store, *, by_whom: str = "grader") -> ClassSettings:
 
 def check_same_rules(store: Store, settings: ClassSettings) -> None:
     """Raises GraderError when the store's grades stand on another rubric or other tolerances."""
-    kept = [hashlib.sha256((store.setting(name) or "").encode("utf-8")).hexdigest() for name in (RUBRIC, TOLERANCES)]
+    kept = [_digest(store.setting(name) or "") for name in (RUBRIC, TOLERANCES)]
     same = [settings.stamp.rubric_digest, settings.stamp.tolerances_digest]
     if store.setting(RUBRIC) is not None and kept != same:
         raise GraderError(
@@ -83,10 +113,30 @@ def check_same_rules(store: Store, settings: ClassSettings) -> None:
 
 
 def late_policy(store: Store, settings: ClassSettings, file: Path | None = None) -> LatePolicy | None:
-    """The late policy of this class; a file replaces the one that the store keeps."""
-    if file is not None:
-        policy = read_late_policy(file, settings.rubric.feedback)
-        store.set({LATE: file.read_text("utf-8")})
-        return policy
+    """The late policy of this class; the first file that is given becomes the store's own.
+
+    Raises GraderError for another policy than the store's: a regrade shows first whom it changes.
+    """
     kept = store.setting(LATE)
-    return None if kept is None else read_late_policy(kept, settings.rubric.feedback)
+    if file is None:
+        return None if kept is None else read_late_policy(kept, settings.rubric.feedback)
+    policy = read_late_policy(file, settings.rubric.feedback)
+    if kept is not None and kept != policy.text:
+        raise GraderError(
+            f"{store.path} has another late policy than {file}. See whom the new one changes, then write it: "
+            f"grader regrade {store.path} --late {file}"
+        )
+    if kept is None:
+        with store.transaction():
+            keep_settings(store, settings, policy)
+    return policy
+
+
+def late_policy_before(store: Store) -> LatePolicy | None:
+    """The store's late policy with the terms of the rubric that its grades stand on, whatever else that rubric says."""
+    kept = store.setting(LATE)
+    if kept is None:
+        return None
+    told = tomllib.loads(store.setting(RUBRIC) or "").get("feedback", {})
+    known = {name: value for name, value in told.items() if name in Feedback.__struct_fields__}
+    return read_late_policy(kept, msgspec.convert(known, Feedback))

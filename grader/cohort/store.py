@@ -8,25 +8,21 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import msgspec
 
 from grader.cohort.pack import PackedEvidence, PackedVerdict, StoredArrays, clean, to_json, unpack
 from grader.cohort.records import (
-    DECISION_COLUMNS,
     GRADE_COLUMNS,
     ROW_COLUMNS,
     STAMP_COLUMNS,
     VERDICT_COLUMNS,
     Cause,
-    Decision,
     Grade,
     Measured,
     Row,
     Stamp,
-    decision_of,
     grade_of,
     now,
     row_of,
@@ -132,24 +128,21 @@ class Store:
             if found is None:
                 raise GraderError(f"The store does not know the submission {measured.key}.")
             owner, digest = found
-            if digest != measured.digest:
+            if digest != measured.run.digest:
                 self.connection.execute("DELETE FROM evidence WHERE submission_id = ?", (owner,))
+            run, partial = measured.run, int(measured.partial)
             self.connection.execute(
-                "UPDATE submission SET digest = ?, state = 'done', error = '', title = ?, track = ?, isolation = ?, "
-                "notes = ?, seconds = ? + seconds * ?, peak_bytes = max(?, peak_bytes * ?), complete = ?, "
-                "measured_at = ? WHERE id = ?",
+                "UPDATE submission SET state = 'done', error = '', measured_at = ?, digest = ?, track = ?, "
+                "isolation = ?, notes = ?, warnings = ?, seconds = ? + seconds * ?, "
+                "peak_bytes = max(?, peak_bytes * ?), complete = ? WHERE id = ?",
                 (
-                    measured.digest,
-                    measured.title,
-                    measured.track,
-                    to_json(measured.isolation),
-                    to_json(measured.notes),
-                    measured.seconds,
-                    int(measured.partial),
-                    measured.peak_bytes,
-                    int(measured.partial),
-                    int(measured.complete),
                     now(),
+                    run.digest,
+                    run.track,
+                    *(to_json(texts) for texts in (run.isolation, run.notes, run.warnings)),
+                    *(run.seconds, partial),
+                    *(run.peak_bytes, partial),
+                    int(run.complete),
                     owner,
                 ),
             )
@@ -249,36 +242,6 @@ class Store:
         )
         return [grade_of(fields) for fields in found]
 
-    # decisions of reviewers
-
-    def add_decision(
-        self, number: str, answer: str, share: Fraction, ticks: Sequence[str], comment: str, by_whom: str
-    ) -> int:
-        """Adds a decision on an answer; belongs into a transaction. Returns its id."""
-        cursor = self.connection.execute(
-            "INSERT INTO decision (number, answer, share, ticks, comment, by_whom, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (number, answer, str(share), to_json(list(ticks)), clean(comment), clean(by_whom), now()),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def undo_decision(self, decision: int) -> None:
-        """Marks a decision as taken back; belongs into a transaction."""
-        self.connection.execute(
-            "UPDATE decision SET undone_at = ? WHERE id = ? AND undone_at IS NULL", (now(), decision)
-        )
-
-    def decisions(self) -> dict[tuple[str, str], Decision]:
-        """The decisions that count, by question number and answer: the last one that was not taken back."""
-        found = self.connection.execute(f"SELECT {DECISION_COLUMNS} FROM decision WHERE undone_at IS NULL ORDER BY id")
-        return {(d.number, d.answer): d for d in (decision_of(fields) for fields in found)}
-
-    def last_decision(self) -> Decision | None:
-        """The newest decision that was not taken back."""
-        found = self.connection.execute(
-            f"SELECT {DECISION_COLUMNS} FROM decision WHERE undone_at IS NULL ORDER BY id DESC LIMIT 1"
-        ).fetchone()
-        return None if found is None else decision_of(found)
-
     # settings
 
     def setting(self, name: str) -> str | None:
@@ -298,7 +261,9 @@ class Store:
         digest = hashlib.sha256()
         names = {r.id: r.key for r in self.rows()}
         for row in self.rows():
-            digest.update(to_json([row.key, row.digest, row.state, row.error, row.track, row.complete]).encode())
+            digest.update(
+                to_json([row.key, row.run.digest, row.state, row.error, row.run.track, row.run.complete]).encode()
+            )
         queries = (
             "SELECT submission_id, number, check_name, facts, failures, output FROM evidence",
             "SELECT submission_id, number, name, hash FROM evidence_array",

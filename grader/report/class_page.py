@@ -88,9 +88,9 @@ class ClassSummary:
             return
         report = standing.report
         self.scores.append(float(standing.score / report.max_score) if report.max_score else 0.0)
-        self.seconds.append((standing.seconds, standing.pseudonym))
-        if standing.peak_bytes:
-            self.peaks.append((standing.peak_bytes, standing.pseudonym))
+        self.seconds.append((report.seconds, standing.pseudonym))
+        if report.peak_bytes:
+            self.peaks.append((report.peak_bytes, standing.pseudonym))
         self.awaiting += report.awaiting
         for result in report.results:
             question, verdict = result.question, result.verdict

@@ -16,6 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from grader.late import IN_TIME, Lateness
 from grader.model import Json, Outcome, QuestionResult, Report, Visibility
 from grader.report.figures import Figure, figures
 from grader.report.mathml import formula, prose
@@ -73,15 +74,17 @@ class QuestionView:
     output: str
 
 
-def student_page(report: Report, visibilities: frozenset[Visibility] = SHOWN) -> str:
+def student_page(report: Report, late: Lateness = IN_TIME, visibilities: frozenset[Visibility] = SHOWN) -> str:
     """One HTML page: score, table, each question with formulas, steps and pictures, a summary to paste.
 
+    The score is the points that count, after lateness; the points before stand beside it.
     Questions of another visibility are left out of everything, the sums too: the page doesn't say that they exist.
     """
     results = tuple(r for r in report.results if r.question.visibility in visibilities)
     score = sum((r.verdict.points for r in results), Fraction(0))
     most = sum((r.question.points for r in results), Fraction(0))
     awaiting = sum((r.verdict.awaiting for r in results), Fraction(0))
+    counted = score * late.factor
     layers = ", ".join(report.isolation)
     return (
         page_environment()
@@ -91,18 +94,21 @@ def student_page(report: Report, visibilities: frozenset[Visibility] = SHOWN) ->
             title=report.title,
             origin=report.origin,
             track=report.track,
-            score=number(score),
+            score=number(counted),
+            before_lateness=number(score) if late.factor < 1 else "",
+            lateness=late.sentence,
             decided_max=number(most - awaiting),
             awaiting=_awaiting(awaiting, most),
-            bar_label=f"{number(score)} points of {number(most)}, {number(awaiting)} await a person",
-            got_percent=_percent(score, most),
+            bar_label=f"{number(counted)} points of {number(most)}, {number(awaiting)} await a person",
+            got_percent=_percent(counted, most),
             await_percent=_percent(awaiting, most),
             notes=[
                 *report.notes,
                 *([] if report.complete else ["The run has not ended: what is not graded yet is not lost."]),
             ],
             questions=[question_view(r) for r in results],
-            paste=paste_text(report, results),
+            warnings=report.warnings,
+            paste=paste_text(report, results, late),
             seconds=f"{report.seconds:.1f}",
             isolation=f"Isolation: {layers}." if layers else "No student code was run.",
             digest=report.digest[:16],
@@ -110,11 +116,13 @@ def student_page(report: Report, visibilities: frozenset[Visibility] = SHOWN) ->
     )
 
 
-def paste_text(report: Report, results: Sequence[QuestionResult]) -> str:
+def paste_text(report: Report, results: Sequence[QuestionResult], late: Lateness = IN_TIME) -> str:
     """What a student may post in public: numbers, outcomes, points; no message and no formula."""
     score = sum((r.verdict.points for r in results), Fraction(0))
     decided = sum((r.question.points - r.verdict.awaiting for r in results), Fraction(0))
-    lines = [f"{report.title}, {report.track} track: {number(score)} of {number(decided)} decided points"]
+    before = f" ({number(score)} before lateness)" if late.factor < 1 else ""
+    counted = f"{number(score * late.factor)} of {number(decided)} decided points{before}"
+    lines = [f"{report.title}, {report.track} track: {counted}"]
     width = max((len(r.question.number) for r in results), default=0)
     lines += [
         f"{MARKS[r.verdict.outcome]} {r.question.number:<{width}}  {_points(r):>9}  {r.question.title}" for r in results

@@ -32,10 +32,13 @@ class Standing:
     error: str = ""
     submitted_at: datetime | None = None
     lateness: Lateness = IN_TIME
-    seconds: float = 0.0
-    peak_bytes: int = 0
 
     @property
     def score(self) -> Fraction:
-        """Points after the late policy; 0 without a report."""
-        return self.report.score * self.lateness.factor if self.report else Fraction(0)
+        """The points that count: after the late policy; 0 without a report."""
+        return self.score_before_lateness * self.lateness.factor
+
+    @property
+    def score_before_lateness(self) -> Fraction:
+        """The points of the report; 0 without one."""
+        return self.report.score if self.report else Fraction(0)

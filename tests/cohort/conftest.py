@@ -9,7 +9,7 @@ import pytest
 
 from grader.cohort.judgement import judge_submission
 from grader.cohort.pack import pack, pack_verdict
-from grader.cohort.records import Measured
+from grader.cohort.records import Measured, Run
 from grader.cohort.roster import HandIn
 from grader.cohort.settings import ClassSettings, keep_settings, read_settings
 from grader.cohort.store import Store
@@ -40,19 +40,28 @@ def theory_evidence(settings: ClassSettings, texts: Texts) -> dict[str, Evidence
     return evidence
 
 
-def measured(settings: ClassSettings, key: str, texts: Texts, *, digest: str = "d", complete: bool = True) -> Measured:
+def measured(
+    settings: ClassSettings,
+    key: str,
+    texts: Texts,
+    *,
+    digest: str = "d",
+    complete: bool = True,
+    warnings: tuple[str, ...] = (),
+) -> Measured:
     evidence = theory_evidence(settings, texts)
     judged = judge_submission(settings, "ddpm", key, evidence, {}, {})
     return Measured(
         key=key,
-        digest=digest,
-        title=settings.rubric.title,
-        track="ddpm",
-        isolation=("process",),
-        notes=(),
-        seconds=1.0,
-        peak_bytes=1 << 20,
-        complete=complete,
+        run=Run(
+            digest,
+            "ddpm",
+            isolation=("process",),
+            warnings=warnings,
+            seconds=1.0,
+            peak_bytes=1 << 20,
+            complete=complete,
+        ),
         evidence={n: pack(e) for n, e in evidence.items()},
         verdicts={n: pack_verdict(v) for n, v in judged.verdicts.items()},
     )

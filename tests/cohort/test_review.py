@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.cohort.decisions import last_decision
 from grader.cohort.regrade import regrade, write
 from grader.cohort.review import decide, queue, undo
 from grader.cohort.review_app import create_app
@@ -41,7 +42,7 @@ def group_of(store: Store, settings: ClassSettings, words: str):
 def test_equal_answers_need_one_decision_and_it_can_be_taken_back(reviewed: Path, settings: ClassSettings) -> None:
     with Store(reviewed) as store:
         group = group_of(store, settings, "gradient")
-        assert len(group.submissions) == 12
+        assert len(group.members) == 12
         assert not any(name in str(group) for name in ("Name Of", "example.edu"))
         before = store.fingerprint()
         decide(store, settings, group, Fraction(1, 2), ["saturation"], "Half of it.", "ada")
@@ -50,7 +51,7 @@ def test_equal_answers_need_one_decision_and_it_can_be_taken_back(reviewed: Path
         last = store.history(store.row("s3").id, "1.3")[-1]
         assert (last.cause, last.stamp.by_whom) == ("reviewed", "ada")
         assert "Half of it." in last.verdict.message
-        decision = store.last_decision()
+        decision = last_decision(store)
         assert decision is not None
         assert decision.ticks == ("saturation",)
         undo(store, settings, decision, "ada")
@@ -64,7 +65,7 @@ def test_a_second_decision_replaces_the_first_and_undo_brings_it_back(reviewed: 
         for share in (Fraction(0), Fraction(1)):
             decide(store, settings, group, share, [], "", "ada")
         assert points(store, "s1")[1] == 1
-        undo(store, settings, store.last_decision(), "ada")
+        undo(store, settings, last_decision(store), "ada")
         assert points(store, "s1")[:2] == ("failed", Fraction(0))
 
 

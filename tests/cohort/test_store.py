@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.cohort.decisions import decisions
 from grader.cohort.schema import MIGRATIONS, VERSION
 from grader.cohort.settings import ClassSettings
 from grader.cohort.store import Store, alone
@@ -38,11 +39,11 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_and_keeps_its_rows(t
             assert store.connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
             assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             row = store.row("ada")
-            assert (row.state, row.peak_bytes) == ("done", 0)
+            assert (row.state, row.run.peak_bytes, row.run.warnings) == ("done", 0, ())
             assert store.students()[1][0].name == "Ada"
             assert store.evidence(1)["1.3"].facts == {"text": "t"}
             assert str(store.grades()[1]["1.3"].verdict.points) == "1/3"
-            assert store.decisions() == {}
+            assert decisions(store) == {}
 
 
 def test_a_store_of_a_newer_grader_is_refused(tmp_path: Path) -> None:
