@@ -86,11 +86,27 @@ class Cursor:
             return True
         if token.kind == "||":
             return self.bars[-1] not in ("kl", "norm")
+        if token.kind == "|":
+            return self.family == "score" and self.bars[-1] in ("top", "paren") and self.bar_closes()
+        return False
+
+    def bar_closes(self) -> bool:
+        """Does a second | stand further on at this level, so that the one here opens |v|?"""
+        level = 0
+        for token in self.tokens[self.at + 1 :]:
+            if token.kind in ("(", "[", "{"):
+                level += 1
+            elif token.kind in (")", "]", "}"):
+                level -= 1
+                if level < 0:
+                    return False
+            elif token.kind == "|" and level == 0:
+                return True
         return False
 
     def is_separator_word(self, token: Token) -> bool:
         word = token.value
-        if word in ("to", "of") or (len(word) > 1 and word in v.INTRODUCTIONS):
+        if word in ("to", "of", "in") or (len(word) > 1 and word in v.INTRODUCTIONS):
             return True
         return token.roman and len(word) > 1 and word in v.PROSE and word not in ("known",)
 

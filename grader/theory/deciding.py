@@ -55,6 +55,28 @@ PLANS: dict[Family, tuple[Plan, ...]] = {
 }
 
 
+SIGN_DRAWS = 16
+"""Times the models are drawn for formulas that may hide a sign: 50 coordinates or more, wrongly equal with 2^−50."""
+
+
+def plans_for(family: Family, *nodes: t.Node) -> tuple[Plan, ...]:
+    """The models to be drawn: many more where a formula may hide a sign, |v| or √(v²), which is no analytic function."""
+    plans = PLANS[family]
+    return plans * SIGN_DRAWS if any(_hides_sign(part) for node in nodes for part in t.walk(node)) else plans
+
+
+def _hides_sign(part: t.Node) -> bool:
+    """Absolute values, signs, and roots of what holds a coordinate (β and densities are positive, x is not)."""
+    if isinstance(part, t.Norm):
+        return part.order in (t.BARS, "1")
+    if isinstance(part, t.Fun) and part.name in ("abs", "sign"):
+        return True
+    root = (isinstance(part, t.Fun) and part.name == "sqrt") or (
+        isinstance(part, t.Pow) and not (isinstance(part.exponent, t.Num) and part.exponent.value.denominator == 1)
+    )
+    return root and any(isinstance(n, t.Sym) and n.name.split("_")[0] in ("x", "epsilon") for n in t.walk(part))
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A point where two trees differ."""

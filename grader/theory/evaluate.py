@@ -32,8 +32,7 @@ from grader.theory.values import (
     negate,
 )
 
-_INDEXED = frozenset({"beta", "beta_bar", "alpha", "alpha_bar", "sigma"})
-_NOISE_BASES = ("epsilon",)
+_EUCLIDEAN = frozenset({"2", "F", "ℓ2", "l2", t.BARS})
 
 
 class Evaluator(Naming):
@@ -152,7 +151,7 @@ class Evaluator(Naming):
         return total
 
     def power(self, base: t.Node, exponent: t.Node, s: Scope) -> Value:
-        if isinstance(base, t.Norm) and exponent == t.TWO and base.order in ("2", "F", "ℓ2", "l2"):
+        if isinstance(base, t.Norm) and exponent == t.TWO and base.order in _EUCLIDEAN:
             return self.squared_norm(base.arg, s)
         value = self.eval(base, s)
         if isinstance(value, Vec) and isinstance(exponent, t.Sym) and exponent.name == "T" and not exponent.index:
@@ -173,7 +172,7 @@ class Evaluator(Naming):
         return total
 
     def norm(self, arg: t.Node, order: str, s: Scope) -> Real:
-        if order in ("2", "F", "l2"):
+        if order in _EUCLIDEAN:
             return self.n.apply("sqrt", self.squared_norm(arg, s))
         value = self.eval(arg, s)
         items = value.items if isinstance(value, Vec) else (value,)
@@ -217,17 +216,39 @@ class Evaluator(Naming):
         return value.items[k]
 
     def cases(self, branches: tuple[t.Branch, ...], s: Scope) -> Value:
-        per_component = self.model.family == "score"
-        for branch in branches:
+        for place, branch in enumerate(branches):
             if branch.left is None or branch.right is None:
                 return self.eval(branch.value, s)
             left, right = self.eval(branch.left, s), self.eval(branch.right, s)
+            if isinstance(left, Vec) and self.n.is_real(right) and self.model.family == "score":
+                return self.by_entry(branches[place:], s)
             if kind_of(left) != "number" or kind_of(right) != "number":
                 raise KindMismatch("A case is told apart by a vector; name the component, M_i = 1.")
             holds = self.n.close(self.n.plain(left), self.n.plain(right))
             if holds == (branch.relation == "="):
                 return self.eval(branch.value, s)
-        raise Singular("No case applies here." if per_component else "No case applies.")
+        raise Singular("No case applies.")
+
+    def by_entry(self, branches: tuple[t.Branch, ...], s: Scope) -> Value:
+        """Cases told apart by the whole mask, M = 1: entry by entry, the first branch that applies."""
+        chosen: dict[int, Real] = {}
+        for branch in branches:
+            holding = [True] * self.model.d
+            if branch.left is not None and branch.right is not None:
+                left, right = self.eval(branch.left, s), self.eval(branch.right, s)
+                if not isinstance(left, Vec) or not self.n.is_real(right):
+                    raise KindMismatch("The cases are told apart in different ways.")
+                equal = [self.n.close(self.n.plain(x), self.n.plain(right)) for x in left.items]
+                holding = [e == (branch.relation == "=") for e in equal]
+            value = self.eval(branch.value, s)
+            if not isinstance(value, Vec):
+                raise KindMismatch("A case is told apart by a vector, but its value is none.")
+            for j, item in enumerate(value.items):
+                if holding[j]:
+                    chosen.setdefault(j, item)
+        if len(chosen) < self.model.d:
+            raise Singular("No case applies.")
+        return Vec(tuple(chosen[j] for j in range(self.model.d)))
 
     def gradient(self, wrt: t.Node, body: t.Node, s: Scope) -> Value:
         special = self.known_gradient(wrt, body, s)

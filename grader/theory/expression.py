@@ -226,6 +226,11 @@ class Parser(Forms):
 
     def power(self, node: t.Node) -> t.Node:
         caret = self.take()
+        if self.kind() == "{" and self.kind(1) in ("⊙", "*") and self.kind(2) == "num" and self.kind(3) == "}":
+            self.at += 2  # M^{⊙2}: the power of every entry, which is how powers of vectors are read anyway
+            exponent: t.Node = self.operand()
+            self.take("}")
+            return t.Pow(node, exponent)
         if self.kind() == "{" and self.kind(1) == "name" and self.value(1) == "⊤" and self.kind(2) == "}":
             self.at += 3
             return t.Transpose(node)
@@ -394,10 +399,20 @@ def _at(node: t.Node, index: t.Node, value: t.Node) -> t.Node:
 
 
 def product(left: t.Node, right: t.Node, op: str) -> t.Node:
-    """A flat product of equal operators."""
+    """A flat product of equal operators; beside ⊙, |v| is the vector of absolute values."""
+    if op == "⊙":
+        left, right = _entry_by_entry(left), _entry_by_entry(right)
     if isinstance(left, t.Mul) and left.op == op:
         return t.Mul((*left.factors, right), op)
     return t.Mul((left, right), op)
+
+
+def _entry_by_entry(node: t.Node) -> t.Node:
+    if isinstance(node, t.Norm) and node.order == t.BARS:
+        return t.Fun("abs", node.arg)
+    if isinstance(node, t.Mul) and isinstance(node.factors[-1], t.Norm) and node.factors[-1].order == t.BARS:
+        return t.Mul((*node.factors[:-1], t.Fun("abs", node.factors[-1].arg)), node.op)
+    return node
 
 
 __all__ = ["Parser", "check_powers", "parse_tokens", "product", "with_labels"]

@@ -36,6 +36,10 @@ class Forms(Functionals):
             return self.divergence("H")
         if word in ("N", *v.NORMALS) and following in ("(", "_", "["):
             return self.gaussian()
+        if word in ("cumprod", "cumsum") and following == "(":
+            return self.cumulative()
+        if word == "randn" and (drawn := self.drawn_noise()) is not None:
+            return drawn
         if word in ("diag", "Diag") and following in ("(", "{", "["):
             self.take()
             return t.Diag(self.delimited())
@@ -44,6 +48,17 @@ class Forms(Functionals):
         if word in ("argmax", "argmin", "max", "min", "arg", "lim", "sup", "infimum", "softmax", "det", "tr", "Tr"):
             raise UnsupportedForm(f"“{word}” is not evaluated here; state the value itself.", token.column)
         return self.symbol()
+
+    def drawn_noise(self) -> t.Node | None:
+        """torch.randn_like(x_0), np.random.randn(d): a standard noise of its own, whatever its arguments of shape."""
+        token, place = self.peek(), self.at + 1
+        assert token is not None
+        if self.kind(1) == "_" and self.value(2) == "like":
+            place += 2
+        if place >= len(self.tokens) or self.tokens[place].kind != "(":
+            return None
+        self.at = self.find_closing(place) + 1
+        return t.Sym(f"epsilon_drawn{token.column}", (), token.column)
 
     def quotient(self) -> t.Node:
         """Rational(1, 2)"""

@@ -1,17 +1,17 @@
-"""Expectations, divergences, norms, Gaussians and case distinctions."""
+"""Expectations, divergences, norms and Gaussians."""
 
 from __future__ import annotations
 
 from grader.theory import tree as t
 from grader.theory import vocabulary as v
+from grader.theory.case_forms import CaseForms
 from grader.theory.errors import MissingOperand, UnexpectedSymbol, UnsupportedForm
-from grader.theory.sums import Sums
 from grader.theory.tokens import Token
 
 _OPENERS = frozenset({"(", "[", "{"})
 
 
-class Functionals(Sums):
+class Functionals(CaseForms):
     """Operands about distributions and vectors."""
 
     def expectation(self) -> t.Node:
@@ -134,7 +134,7 @@ class Functionals(Sums):
         if self.kind() != bar.kind:
             raise UnexpectedSymbol(f"The bar {bar.value} is never closed.", bar.column)
         self.take()
-        order = self.norm_order() if self.kind() == "_" else "2"
+        order = self.norm_order() if self.kind() == "_" else ("2" if bar.kind == "||" else t.BARS)
         return t.Norm(node, order)
 
     def norm_order(self) -> str:
@@ -222,38 +222,6 @@ class Functionals(Sums):
         self.pending_keyword = self.value()
         self.at = end + 1
         return True
-
-    # ------------------------------------------------------------------ case distinctions
-
-    def cases(self) -> t.Node:
-        opening = self.take("begin")
-        branches: list[t.Branch] = []
-        self.bars.append("paren")
-        while self.kind() != "end":
-            if self.peek() is None:
-                raise MissingOperand("\\begin{cases} has no \\end{cases}.", opening.column)
-            if self.kind() == "\n":
-                self.take()
-                continue
-            value = self.expression()
-            while self.kind() in ("&", ",", "quad", ":") or self.value() in ("if", "when", "where", "for", "If"):
-                self.take()
-            if self.kind() in ("\n", "end") or self.value() in ("otherwise", "else", "Otherwise"):
-                while self.kind() not in ("\n", "end", ""):
-                    self.take()
-                branches.append(t.Branch(value))
-                continue
-            left = self.expression()
-            relation = self.take().kind
-            if relation not in ("=", "≠"):
-                raise UnsupportedForm("A case is told apart by = or ≠ here.", self.column())
-            right = self.expression()
-            if self.kind() in (",", ";", "."):
-                self.take()
-            branches.append(t.Branch(value, left, right, relation))
-        self.bars.pop()
-        self.take("end")
-        return t.Cases(tuple(branches))
 
     def underset(self) -> t.Node:
         """\\underset{x ∼ p}{\\mathbb E}[…]: the lower argument is a subscript."""

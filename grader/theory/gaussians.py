@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from grader.theory import tree as t
-from grader.theory.deciding import PLANS, Difference, make_evaluator, make_model, point, shown
+from grader.theory.deciding import PLANS, Difference, make_evaluator, make_model, plans_for, point, shown
 from grader.theory.definitions import Definition
 from grader.theory.errors import EvaluationError, KindMismatch, NotEvaluated, Singular
 from grader.theory.evaluate import Evaluator
@@ -111,7 +111,7 @@ def transition_equal(
     if relation == "∝" and not isinstance(node, t.Gauss):
         return {"verdict": "undecided", "sentence": "A sum with noise is stated with “∝”."}
     draws = 0
-    for k, plan in enumerate(PLANS["diffusion"]):
+    for k, plan in enumerate(plans_for("diffusion", node, *(d.body for d in definitions))):
         model = make_model("diffusion", f"{seed}/{k}", plan, digits)
         mine = make_evaluator(model, definitions, standard_alpha=policy.assume_standard_alpha)
         right = make_evaluator(model)

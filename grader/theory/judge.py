@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import replace
 from typing import Any
 
 from grader.theory import tree as t
-from grader.theory.deciding import (
-    ERROR_BOUND,
-    PLANS,
-    Difference,
-    Plan,
-    component_index,
-    make_evaluator,
-    make_model,
-    many_digits,
-    point,
-    same,
-    scopes,
-    shown,
-)
+from grader.theory.consistency import given_redefined, twice_defined
+from grader.theory.deciding import ERROR_BOUND, component_index, many_digits
 from grader.theory.elbo import elbo_equal
-from grader.theory.errors import (
-    EvaluationError,
-    ExtremeNumber,
-    KindMismatch,
-    NotEvaluated,
-    ReadError,
-    Singular,
-    TooMuchWork,
-    UnknownSymbol,
-)
-from grader.theory.evaluate import Evaluator
+from grader.theory.errors import ReadError, UnknownSymbol
 from grader.theory.gaussians import transition_equal
-from grader.theory.laws import NotADensity
-from grader.theory.questions import family_of, is_answer_side, known_names
+from grader.theory.outcomes import Outcome, guarded
 from grader.theory.reading import Reading, Statement, read
-from grader.theory.reference_answers import right_answer
-from grader.theory.values import FIRST_DIGITS, MORE_DIGITS, kind_of
+from grader.theory.stated import answer_and_reference, left_side_doubt
+from grader.theory.value_decision import decide_value, seed_of
+from grader.theory.values import MORE_DIGITS
 from grader.theory.verdict import AnswerPolicy, Judgement
 
 DEFAULT_POLICY = AnswerPolicy()
@@ -47,18 +24,6 @@ DEFAULT_POLICY = AnswerPolicy()
 OUT_OF_SCOPE = (
     "The running index stands outside its sum or product: as typed, that ends before. Are parentheses missing?"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What comparing one member with the right answer gave."""
-
-    verdict: str
-    difference: Difference | None = None
-    mistake: str | None = None
-    sentence: str = ""
-    draws: int = 0
-    credit_hint: str | None = None
 
 
 def judge_answer(question: str, lang: str, text: str, policy: AnswerPolicy = DEFAULT_POLICY) -> Judgement:
@@ -123,6 +88,11 @@ def _outside_its_sum(statement: Statement, error: ReadError) -> bool:
 
 
 def _judgement(reading: Reading, outcome: Outcome, node: t.Node) -> Judgement:
+    doubt = twice_defined(reading)
+    if not doubt and outcome.verdict == "correct":
+        doubt = given_redefined(reading)
+    if doubt and outcome.verdict != "undecided":
+        return Judgement("undecided", "contradiction", doubt, reading=reading.typeset)
     if outcome.verdict == "correct" and reading.conditional:
         message = "The answer is stated under a condition; a person decides whether it is meant in general."
         return Judgement("undecided", None, message, reading=reading.typeset)
@@ -167,240 +137,21 @@ def _judge_statement(reading: Reading, statement: Statement, policy: AnswerPolic
     question = reading.question
     node, reference, relation = answer_and_reference(reading, statement)
     deciders: dict[str, Callable[..., Outcome]] = {"2.1": _decide_elbo, "2.3": _decide_transition}
-    decide = deciders.get(question, _decide_value)
-    outcome = _guarded(lambda digits: decide(reading, node, reference, relation, policy, digits))
+    decide = deciders.get(question, decide_value)
+    outcome = guarded(lambda digits: decide(reading, node, reference, relation, policy, digits))
     if question == "2.5" and outcome.mistake == "kind_mismatch" and component_index(node):
         sentence = (
             f"Components (index {component_index(node)}) and whole vectors stand side by side; a person looks at it."
         )
         return Outcome("undecided", sentence=sentence)
     if outcome.verdict == "correct" and many_digits(node):
-        outcome = _guarded(lambda digits: decide(reading, node, reference, relation, policy, MORE_DIGITS))
-    if outcome.verdict == "correct" and (doubt := left_side_doubt(reading, statement, node, policy)):
+        outcome = guarded(lambda digits: decide(reading, node, reference, relation, policy, MORE_DIGITS))
+    if outcome.verdict == "correct" and (doubt := left_side_doubt(reading, statement)):
         return Outcome("undecided", sentence=doubt)
     loose = ("≈", "∝") if question != "2.3" else ("≈",)
     if outcome.verdict == "correct" and relation in (*loose, *(("≤", "≥") if question != "2.1" else ())):
         return Outcome("undecided", sentence=f"The answer is stated with “{relation}” where an equation is asked for.")
     return outcome
-
-
-def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node, t.Node, str]:
-    """The student's final member, what it must equal, and the relation that leads to it."""
-    question = reading.question
-    members = statement.members
-    relation = statement.relations[-1] if statement.relations else "="
-    final = statement.final
-    if (
-        question == "2.1"
-        and len(members) > 1
-        and relation == "≤"
-        and _is_evidence(final.node)
-        and not _is_evidence(members[0].node)
-    ):
-        final, relation = members[-2], statement.relations[-2] if len(members) > 2 else "≥"
-    if (
-        len(members) > 1
-        and relation == "="
-        and _only_a_name(question, final.node, reading)
-        and members[-2].node is not None
-    ):
-        final = members[-2]
-        members = members[:-1] if len(members) > 2 else (final,)
-    if final.node is None:
-        raise final.error or ReadError("The answer could not be read.", final.start)
-    node, reference = final.node, right_answer(question)
-    left = members[0].node if len(members) > 1 else None
-    if question == "2.3.beta_bar" and isinstance(left, t.Sym) and left.name == "beta_bar" and len(left.index) == 1:
-        stated_for = left.index[0]  # β̄_{t−1} = … is another quantity than β̄_t
-        if isinstance(stated_for, t.Sym) and stated_for.name in ("s", "i", "j", "k", "n", "tau"):
-            return t.substitute(node, lambda n: t.Sym("t") if n == stated_for else None), reference, relation
-        reference = t.substitute(reference, lambda n: stated_for if n == t.Sym("t") else None)
-    if left is not None:
-        if isinstance(left, t.Neg) and (is_answer_side(question, left.arg) or _is_evidence(left.arg)):
-            return t.Neg(node), reference, {"≤": "≥", "≥": "≤"}.get(relation, relation)
-        if not is_answer_side(question, left) and question not in ("2.1", "2.3"):
-            replaced = t.substitute(left, lambda n: reference if _asked_for(question, n) else None)
-            if replaced is not left:
-                reference = replaced
-    return node, reference, relation
-
-
-def _asked_for(question: str, node: t.Node) -> bool:
-    """Does this part of a left side name what is asked for? In 2.5, s_θ(x, δ) without x_known does not."""
-    conditional = question != "2.5" or (isinstance(node, t.Call) and bool(node.given))
-    return conditional and is_answer_side(question, node)
-
-
-def left_side_doubt(reading: Reading, statement: Statement, node: t.Node, policy: AnswerPolicy) -> str:
-    """A sentence when a right expression is stated for something else than what is asked; empty otherwise."""
-    if len(statement.members) < 2:
-        return ""
-    left = statement.members[0]
-    if left.node is None:
-        opening = left.text.lstrip(" $({[")
-        operators = (
-            "-",
-            "−",
-            "\\frac",
-            "\\tfrac",
-            "\\dfrac",
-            "\\log",
-            "\\ln",
-            "\\exp",
-            "\\sqrt",
-            "log",
-            "exp",
-            "sqrt",
-            "√",
-        )
-        if opening[:1].isdigit() or opening.startswith(operators):
-            return "The expression is right for the quantity that is asked for, but its left side could not be read."
-        return ""
-    other = "The expression is right for what is asked for, but it is stated for something else."
-    if reading.question == "2.3" and isinstance(left.node, t.Sym) and left.node.name == "x":
-        return "" if left.node.index == (t.Sym("t"),) else other
-    if reading.question == "2.1" and isinstance(left.node, t.Fun) and not _is_evidence(left.node):
-        return other
-    if isinstance(left.node, t.Call) and reading.question in ("2.3", "2.4") and left.node.name in ("q", "p", "law"):
-        before = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
-        now, start = t.Sym("x", (t.Sym("t"),)), t.Sym("x", (t.number(0),))
-        expected = ((now,), {start}) if reading.question == "2.3" else ((before,), {now, start})
-        if left.node.args != expected[0] or set(left.node.given) != expected[1]:
-            return "The expression is right for the law that is asked for, but it is stated for another one."
-    return ""
-
-
-def _only_a_name(question: str, node: t.Node | None, reading: Reading) -> bool:
-    """“… = D*(x)”: the chain ends in the name of what it states."""
-    if not isinstance(node, (t.Sym, t.Call)):
-        return False
-    if is_answer_side(question, node):
-        return True
-    defined = {d.name for d in reading.definitions}
-    return isinstance(node, t.Sym) and node.name not in known_names(question) and node.name not in defined
-
-
-def _is_evidence(node: t.Node | None) -> bool:
-    """log p_θ(x_0)"""
-    return (
-        isinstance(node, t.Fun)
-        and node.name == "log"
-        and isinstance(node.arg, t.Call)
-        and node.arg.name in ("p_theta", "p")
-        and node.arg.args == (t.Sym("x", (t.number(0),)),)
-        and not node.arg.given
-    )
-
-
-def _guarded(decide: Callable[[int], Outcome]) -> Outcome:
-    """Runs a decision, again with more digits where the first ones did not suffice, and sorts what went wrong."""
-    try:
-        try:
-            return decide(FIRST_DIGITS)
-        except ExtremeNumber:
-            return decide(MORE_DIGITS)
-    except NotADensity as error:
-        return Outcome("incorrect", mistake="not_a_density", sentence=error.sentence)
-    except KindMismatch as error:
-        return Outcome(
-            "incorrect", mistake="kind_mismatch", sentence=f"The formula does not fit together: {error.sentence}"
-        )
-    except Singular as error:
-        return Outcome("incorrect", mistake="no_value", sentence=f"The formula has no value: {error.sentence}")
-    except (NotEvaluated, TooMuchWork, ExtremeNumber) as error:
-        return Outcome("undecided", sentence=f"The answer was read but not decided: {error.sentence}")
-    except EvaluationError as error:
-        return Outcome("incorrect", mistake="no_value", sentence=f"The formula has no value: {error.sentence}")
-
-
-def seed_of(reading: Reading) -> str:
-    """Fresh draws for every text, the same at every regrade."""
-    return blake2b(f"{reading.question}\x00{reading.text}".encode(), digest_size=12).hexdigest()
-
-
-def evaluators(reading: Reading, plan: Plan, k: int, digits: int, policy: AnswerPolicy) -> tuple[Evaluator, Evaluator]:
-    """(the student's, the right answer's) evaluator over one model."""
-    family = family_of(reading.question)
-    model = make_model(family, f"{seed_of(reading)}/{k}", plan, digits)
-    model.discriminator_known = reading.question == "1.2"
-    mine = make_evaluator(model, reading.definitions, standard_alpha=policy.assume_standard_alpha)
-    right = make_evaluator(model)
-    right.sigma_source = mine
-    return mine, right
-
-
-def _decide_value(
-    reading: Reading, node: t.Node, reference: t.Node, relation: str, policy: AnswerPolicy, digits: int
-) -> Outcome:
-    """Numbers and vectors: equal at every point of every model."""
-    draws = 0
-    expected_node = reference
-    for k, plan in enumerate(PLANS[family_of(reading.question)]):
-        mine, right = evaluators(reading, plan, k, digits, policy)
-        if reading.question == "2.3.beta_bar":
-            mine.model.free_beta_bar_from = plan.t
-        compared, other = (node, expected_node)
-        variance_note = False
-        if reading.question == "2.4" and isinstance(node, t.Gauss):
-            compared, variance_note = node.mean, True
-        for where, scope in scopes(mine, compared):
-            try:
-                value = mine.value(compared, scope)
-                if reading.question == "2.5" and kind_of(value) == "number" and _scalar_component(compared):
-                    expected = right.value(_componentwise(other, compared), scope)
-                else:
-                    expected = right.value(other, scope)
-            except (Singular, EvaluationError):
-                if plan.edge:
-                    continue
-                raise
-            verdict = same(mine.n, value, expected)
-            draws += 1
-            if verdict == "kind":
-                kinds = {"number": "a number", "vector": "a vector", "matrix": "a matrix", "row": "a transposed vector"}
-                sentence = f"The answer is {kinds[kind_of(value)]}, but {kinds[kind_of(expected)]} is asked for."
-                return Outcome("incorrect", mistake="wrong_kind", sentence=sentence)
-            if verdict == "different":
-                found = Difference(
-                    point(mine.model, where), shown(mine.n, value), shown(mine.n, expected), _where(mine, where)
-                )
-                return Outcome("incorrect", found)
-        if variance_note:
-            checked = _posterior_variance(mine, right, node)
-            if checked is not None:
-                return checked
-    return Outcome("correct", draws=draws)
-
-
-def _posterior_variance(mine: Evaluator, right: Evaluator, node: t.Node) -> Outcome | None:
-    """A whole Gaussian where its mean is asked for: the variance must be right too, or a person looks."""
-    assert isinstance(node, t.Gauss)
-    before = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
-    if node.variate is not None and node.variate != before:
-        return Outcome("undecided", sentence="The mean is right, but the Gaussian is stated for another variable.")
-    _, variance = mine.gaussian(node, mine.base)
-    model = right.model
-    if model.t == 1:
-        return None
-    expected = model.beta(model.t) * model.beta_bar(model.t - 1) / model.beta_bar(model.t)
-    if all(mine.n.close(v, expected) for v in variance):
-        return None
-    return Outcome("undecided", sentence="The mean is right, but the Gaussian is stated with another variance.")
-
-
-def _scalar_component(node: t.Node) -> bool:
-    return bool(component_index(node))
-
-
-def _componentwise(reference: t.Node, node: t.Node) -> t.Node:
-    return t.Component(reference, t.Sym(component_index(node)))
-
-
-def _where(evaluator: Evaluator, where: str) -> str:
-    model = evaluator.model
-    if model.family in ("diffusion", "elbo"):
-        return f"T = {model.steps}, t = {model.t}"
-    return where
 
 
 def _decide_elbo(

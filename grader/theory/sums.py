@@ -1,17 +1,16 @@
-"""Sums, products, integrals and derivatives: limits in every spelling, bodies, ∏(i=1 to t), Product(…, (i, 1, t))."""
+"""Sums and products: limits in every spelling (i = 1; 1 ≤ i ≤ t; i ∈ {1, …, t}; from i = 1 to t) and their bodies."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from grader.theory import tree as t
-from grader.theory.errors import MissingOperand, UnexpectedSymbol, UnsupportedForm
-from grader.theory.symbols import Symbols
-from grader.theory.tokens import Token
+from grader.theory.errors import UnexpectedSymbol, UnsupportedForm
+from grader.theory.program_sums import ProgramSums
 
 
-class Sums(Symbols):
-    """Operators with a running index or a differential."""
+class Sums(ProgramSums):
+    """Operators with a running index."""
 
     def limits_follow(self) -> bool:
         """Π_{i=1}: a Greek capital in the place of ∏ or ∑; consumed as such by `big_operator`."""
@@ -25,6 +24,8 @@ class Sums(Symbols):
         if token.value == "int":
             return self.integral(token)
         kind: str = token.value
+        if self.kind() == "(" and self.slice_inside():
+            return self.sliced_big(kind)
         if self.kind() in ("(", "[") and (
             self.called_with_range() or (token.value == "prod" and self.generator_inside())
         ):
@@ -111,6 +112,9 @@ class Sums(Symbols):
                     high = t.Add((high, t.Neg(t.ONE)))
             else:
                 low, high = t.ONE, second if relation == "≤" else t.Add((second, t.Neg(t.ONE)))
+        elif relation == "∈" or self.value() == "in":
+            self.take()
+            low, high = self.index_set()
         elif relation in ("≥", ">"):
             self.take()
             second = self.expression()
@@ -120,6 +124,25 @@ class Sums(Symbols):
         if not isinstance(first, t.Sym) or first.index:
             raise UnexpectedSymbol("The running index must be a single letter.", opening.column)
         return first.name, low, high
+
+    def index_set(self) -> tuple[t.Node, t.Node]:
+        """{1, …, t}, {1, 2, …, t}, [1, t], [t], 1:t, 1..t"""
+        opening = self.take() if self.kind() in ("(", "[", "{") else None
+        low = self.expression()
+        high: t.Node | None = None
+        dots = False
+        while self.kind() in (",", "…", ":"):
+            dots = self.take().kind in ("…", ":") or dots
+            if self.kind() in (",", "…", ":"):
+                continue
+            high = self.expression()
+        if opening is not None:
+            self.close(opening)
+        if high is None and opening is not None and opening.kind == "[":
+            return t.ONE, low  # [t] is {1, …, t}
+        if high is None or not (dots or (opening is not None and opening.kind == "[")):
+            raise UnsupportedForm("The index set is written {1, …, t}.", self.column())
+        return low, high
 
     def body_factors(self) -> list[tuple[t.Node, bool]]:
         """The factors that follow, each with whether it divides."""
@@ -137,159 +160,6 @@ class Sums(Symbols):
                 factors.append((self.factor(), False))
             else:
                 return factors
-
-    def called_with_range(self) -> bool:
-        """Sum(expr, (i, 1, t)): is there a comma at the first level?"""
-        end = self.find_closing(self.at)
-        level = 0
-        for token in self.tokens[self.at + 1 : end]:
-            if token.kind in ("(", "[", "{"):
-                level += 1
-            elif token.kind in (")", "]", "}"):
-                level -= 1
-            elif (token.kind == "," and level == 0) or (token.value == "for" and level <= 1):
-                return True
-        return False
-
-    def generator_inside(self) -> bool:
-        end = self.find_closing(self.at)
-        return any(token.value == "for" for token in self.tokens[self.at + 1 : end])
-
-    def called_big(self, kind: str) -> t.Node:
-        """Product(1 − beta[i], (i, 1, t)) and prod(1 − beta[i] for i in range(1, t + 1))."""
-        opening = self.take()
-        self.bars.append("paren")
-        list_opening = self.take() if self.kind() == "[" else None
-        body = self.expression()
-        if self.value() == "for":
-            self.take()
-            var = self.take("name").value
-            if self.kind() in ("∈", "=") or self.value() in ("in", "from"):
-                self.take()
-            low, high = self.python_range()
-        else:
-            self.take(",")
-            if self.kind() == "name" and self.kind(1) == "=":
-                var = self.take("name").value
-                self.take()
-                low = self.expression()
-                if self.kind() in ("…", ":"):
-                    self.take()
-                else:
-                    self.take(",")
-                high = self.expression()
-            else:
-                inner = self.take() if self.kind() in ("(", "[", "{") else None
-                var = self.take("name").value
-                if self.kind() == "=":
-                    self.take()
-                else:
-                    self.take(",")
-                low = self.expression()
-                if self.kind() in ("…", ":"):
-                    self.take()
-                else:
-                    self.take(",")
-                high = self.expression()
-                if inner is not None:
-                    self.close(inner)
-        if list_opening is not None:
-            self.close(list_opening)
-        self.bars.pop()
-        self.close(opening)
-        return t.Big("prod" if kind == "prod" else "sum", var, low, high, body)
-
-    def python_range(self) -> tuple[t.Node, t.Node]:
-        if self.value() != "range":
-            first = self.expression()
-            if self.kind() not in ("…", ":") and self.value() != "to":
-                raise UnsupportedForm("A range is written i = 1..t or i in range(1, t + 1).", self.column())
-            self.take()
-            return first, self.expression()
-        self.take()
-        self.take("(")
-        low: t.Node = self.expression()
-        if self.kind() == ",":
-            self.take()
-            stop = self.expression()
-        else:
-            low, stop = t.number(0), low
-        self.take(")")
-        return low, t.Add((stop, t.Neg(t.ONE)))
-
-    def integral(self, token: Token) -> t.Node:
-        if self.kind() == "(" and self.called_with_range():
-            opening = self.take()
-            body = self.expression()
-            self.take(",")
-            inner = self.take() if self.kind() == "(" else None
-            var = self.factor()
-            while inner is not None and self.kind() == ",":
-                self.take()
-                self.signed_limit()
-            if inner is not None:
-                self.close(inner)
-            self.close(opening)
-            return t.Integral(var, body)
-        while self.kind() in ("_", "^"):
-            self.take()
-            self.skip_argument() if self.kind() == "{" else self.signed_limit()
-        if not self.differential_ahead():
-            return t.Integral(t.Sym("x"), self.term())
-        self.integrals += 1
-        if self.at_differential():  # ∫ dx f(x)
-            self.take()
-            var = self.factor()
-            self.integrals -= 1
-            return t.Integral(var, self.term())
-        body = self.expression()
-        if not self.at_differential():
-            raise MissingOperand("An integral has no differential dx.", token.column)
-        self.take()
-        self.integrals -= 1
-        return t.Integral(self.factor(), body)
-
-    def differential_ahead(self) -> bool:
-        """Is there a dx at this bracket level?"""
-        level = 0
-        for place in range(self.at, len(self.tokens) - 1):
-            token = self.tokens[place]
-            if token.kind in ("(", "[", "{"):
-                level += 1
-            elif token.kind in (")", "]", "}"):
-                level -= 1
-                if level < 0:
-                    return False
-            elif level == 0 and token.kind == "name" and token.value == "d" and self.tokens[place + 1].kind == "name":
-                return True
-        return False
-
-    def signed_limit(self) -> t.Node:
-        self.sign()
-        return self.operand()
-
-    def gradient(self) -> t.Node:
-        token = self.take()
-        wrt: t.Node = t.Sym("x")
-        if self.kind() == "_":
-            self.take()
-            wrt = self.group() if self.kind() != "{" else self.subscripted_variable()
-        elif token.value == "partial" or token.kind == "partial":
-            raise UnsupportedForm("Write the derivative as \\frac{∂}{∂x} or ∇_x.", token.column)
-        if self.kind() == "_":
-            raise UnexpectedSymbol("Two subscripts stand at one ∇.", self.column())
-        return t.Grad(wrt, self.juxtaposed_or_bracket())
-
-    def subscripted_variable(self) -> t.Node:
-        self.take("{")
-        node = self.expression()
-        self.take("}")
-        return node
-
-    def juxtaposed_or_bracket(self) -> t.Node:
-        if self.kind() in ("(", "[", "{"):
-            return self.powers(self.delimited())
-        return self.juxtaposed()
 
 
 def scoped(kind: str, var: str, low: t.Node, high: t.Node, factors: list[tuple[t.Node, bool]]) -> t.Node:

@@ -97,7 +97,7 @@ class Symbols(Cursor):
                 name = with_labels(name, ("star",))
             elif self.indexed_by_bracket(name, index):
                 self.take()
-                index.append(self.index_expression())
+                index.append(self.array_index(name))
                 while self.kind() == ",":
                     self.take()
                     index.append(self.index_expression())
@@ -119,6 +119,18 @@ class Symbols(Cursor):
         if token is None or token.kind != "[" or token.spaced or index or self.lang != "text":
             return False
         return base_of(name) in ("beta", "alpha", "x", "sigma", "M", "s", "epsilon", "eps", "p", "L")
+
+    def array_index(self, name: str) -> t.Node:
+        """The index in beta[t]; the slice beta[1:t+1] ends before its second index, as in programs."""
+        if self.kind() == ":":
+            raise UnsupportedForm(
+                "A slice is read with both ends: without the first it is open which β the array begins with.",
+                self.column(),
+            )
+        node = self.index_expression()
+        if isinstance(node, t.Range) and base_of(name) in ("beta", "alpha"):
+            return t.Range(node.low, t.before(node.high))
+        return node
 
     def superscript_label(self, name: str) -> str | None:
         """Consumes a superscript that is part of the name; "component" for (i), which is consumed later."""

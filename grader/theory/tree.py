@@ -135,7 +135,7 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """‖arg‖, not squared; |arg| too."""
+    """‖arg‖, not squared. |arg| has the order BARS: a length too, but taken entry by entry beside ⊙."""
 
     arg: Node
     order: str = "2"
@@ -267,5 +267,15 @@ def number(value: int | Fraction) -> Num:
     return Num(Fraction(value))
 
 
+BARS = "|"
+"""Order of a norm that is written with single bars."""
+
 ONE = number(1)
 TWO = number(2)
+
+
+def before(stop: Node) -> Node:
+    """stop − 1, and t for t + 1: the last index of a program's range."""
+    if isinstance(stop, Add) and stop.terms[-1] == ONE:
+        return stop.terms[0] if len(stop.terms) == 2 else Add(stop.terms[:-1])
+    return Add((stop, Neg(ONE)))

@@ -112,6 +112,8 @@ def _text(node: t.Node) -> tuple[str, int]:
         case t.Divergence(kind, p, q):
             inside = typeset(p) if q is None else f"{typeset(p)} ‖ {typeset(q)}"
             return f"{kind}({inside})", _ATOM
+        case t.Norm(arg, order) if order == t.BARS:
+            return f"|{typeset(arg)}|", _ATOM
         case t.Norm(arg, order):
             return f"‖{typeset(arg)}‖" + ("" if order == "2" else f"_{order}"), _ATOM
         case t.Inner(left, right):

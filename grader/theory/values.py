@@ -139,6 +139,8 @@ class Numbers:
             return mp.tanh(x)
         if name == "softplus":
             return mp.log(1 + mp.exp(x))
+        if name == "abs":
+            return abs(x)
         if name == "sign":
             return mp.mpf((x > 0) - (x < 0))
         raise NotEvaluated(f"The function {name} is not evaluated here.")
@@ -152,6 +154,7 @@ class Numbers:
             "tanh": lambda: 1 - value * value,
             "softplus": lambda: self.apply("sigmoid", x),
             "sign": lambda: self.mp.mpf(0),
+            "abs": lambda: self.apply("sign", x),
         }
         return rules[name]()
 

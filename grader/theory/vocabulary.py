@@ -33,7 +33,9 @@ FUNCTIONS = {
     "logsigmoid": "logsigmoid", "reciprocal": "reciprocal", "square": "square",
 }  # fmt: skip
 
-MODULES = frozenset({"np", "numpy", "sp", "sympy", "sym", "smp", "math", "torch", "stats", "scipy", "jnp", "S"})
+MODULES = frozenset(
+    {"np", "numpy", "sp", "sympy", "sym", "smp", "math", "torch", "stats", "scipy", "jnp", "random", "S"}
+)
 """Modules whose functions students call: np.sqrt is sqrt."""
 
 SYMBOL_MAKERS = frozenset({"Function", "Symbol", "IndexedBase", "symbols"})
@@ -92,6 +94,7 @@ OPERATORS = {
     "∣": "|", "‖": "||", "∥": "||", "¦": "|", ",": ",", "،": ",", ";": ";", ":": ":", "=": "=", "≔": "=", "≡": "=",
     "≜": "=", "∝": "∝", "~": "~", "∼": "~", "≈": "≈", "≃": "≈", "≅": "≈", "≤": "≤", "⩽": "≤", "≥": "≥", "⩾": "≥",
     "<": "<", ">": ">", "≠": "≠", "∈": "∈", "→": "→", "⇒": "⇒", "⟹": "⇒", "⟶": "→", "∴": "⇒", "⇔": "⇔", "⟺": "⇔",
+    "∉": "∉", "@": "*",
     "'": "'", "′": "'", "’": "'", ".": ".", "…": "…", "⋯": "…", "!": "!", "∀": "∀", "&": "&", "±": "±", "∓": "±",
     "?": "?", '"': '"', "“": '"', "”": '"', "‘": "'", "\n": "\n", "¶": "\n",
 }  # fmt: skip
@@ -141,6 +144,7 @@ COMMANDS = {
     "propto": "∝", "varpropto": "∝", "sim": "~", "approx": "≈", "simeq": "≈", "cong": "≈", "equiv": "=",
     "coloneqq": "=", "triangleq": "=", "doteq": "=", "eqdef": "=", "coloneq": "=", "le": "≤", "leq": "≤",
     "leqslant": "≤", "ge": "≥", "geq": "≥", "geqslant": "≥", "lt": "<", "gt": ">", "ne": "≠", "neq": "≠", "in": "∈",
+    "notin": "∉",
     "to": "→", "rightarrow": "→", "longrightarrow": "→", "mapsto": "→", "Rightarrow": "⇒", "implies": "⇒",
     "Longrightarrow": "⇒", "therefore": "⇒", "iff": "⇔", "Leftrightarrow": "⇔", "Longleftrightarrow": "⇔",
     "prime": "'", "dots": "…", "ldots": "…", "cdots": "…", "dotsc": "…", "dotsb": "…", "dotsm": "…", "dotso": "…",

@@ -19,7 +19,15 @@ def cases(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["course_answers.jsonl", "more_answers.jsonl", "students_one.jsonl", "students_two.jsonl", "students_three.jsonl"],
+    [
+        "course_answers.jsonl",
+        "more_answers.jsonl",
+        "students_one.jsonl",
+        "students_two.jsonl",
+        "students_three.jsonl",
+        "program_forms.jsonl",
+        "contradictions.jsonl",
+    ],
 )
 def test_every_verdict_is_the_expected_one(name: str) -> None:
     wrong = []
