@@ -1,34 +1,30 @@
-"""The commands for a class: cohort, review, regrade, export, report, similar. Registered in grader/cli.py."""
+"""The commands for a class: cohort, review, regrade, history, export, report, similar. Registered in grader/cli.py."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grader.cli_stored import COULD_NOT, USAGE, LateOption, StoreArgument, export, history, report, similar, stop
 from grader.model import GraderError
 
 if TYPE_CHECKING:
     from grader.cohort.executor import Executor
+    from grader.cohort.late import LatePolicy
     from grader.cohort.messages import Job
     from grader.cohort.regrade import Regrading
     from grader.cohort.settings import ClassSettings
     from grader.cohort.store import Store
 
-COULD_NOT = 1
-USAGE = 2
 INTERRUPTED = 130
 MOST_SHOWN_CHANGES = 40
 
-StoreArgument = Annotated[Path, typer.Argument(help="The store that `grader cohort` wrote.")]
 RubricOption = Annotated[Path | None, typer.Option("--rubric", help="Another rubric than reference/rubric.toml.")]
 TolerancesOption = Annotated[
     Path | None, typer.Option("--tolerances", help="Other tolerances than reference/tolerances.toml.")
-]
-LateOption = Annotated[
-    Path | None, typer.Option("--late", help="A late policy (TOML); the store keeps it for the next time.")
 ]
 
 
@@ -37,14 +33,10 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: grader cohort submissions/ --store class.sqlite")(cohort)
     app.command(epilog="Example: grader regrade class.sqlite --rubric reference/rubric.toml")(regrade)
     app.command(epilog="Example: grader review class.sqlite")(review)
+    app.command(epilog="Example: grader history class.sqlite submission_1234 --question 1.3")(history)
     app.command(epilog="Example: grader report class.sqlite --html pages/")(report)
     app.command(epilog="Example: grader export class.sqlite --csv grades.csv --columns canvas")(export)
     app.command(epilog="Example: grader similar class.sqlite")(similar)
-
-
-def _stop(sentence: str, code: int = COULD_NOT) -> NoReturn:
-    print(f"grader: {sentence}", file=sys.stderr)
-    raise typer.Exit(code)
 
 
 def cohort(
@@ -69,23 +61,36 @@ def cohort(
     from grader.cohort.store import Store, alone
 
     if track not in ("auto", "ddpm", "score"):
-        _stop(f"--track must be auto, ddpm or score, not {track!r}.", USAGE)
+        stop(f"--track must be auto, ddpm or score, not {track!r}.", USAGE)
     if device not in ("auto", "cpu", "cuda"):
-        _stop(f"--device must be auto, cpu or cuda, not {device!r}.", USAGE)
+        stop(f"--device must be auto, cpu or cuda, not {device!r}.", USAGE)
     try:
         settings = read_settings(rubric, tolerances, device=device)
         roster = read_roster(folder)
         with alone(store), Store(store) as opened:
             check_same_rules(opened, settings)
-            late_policy(opened, settings, late)
             opened.enrol(roster.hand_ins)
+            _say_unused(opened, late_policy(opened, settings, late))
             options = ClassOptions(track, quick, None if minutes is None else minutes * 60)
             work = plan(opened, settings, options, [h.key for h in roster.hand_ins])
             for note in roster.notes:
                 print(f"note: {note}", file=sys.stderr)
             _run_jobs(opened, settings, work, _executor(settings, jobs, dask, len(work)), len(roster.hand_ins))
     except GraderError as error:
-        _stop(str(error))
+        stop(str(error))
+
+
+def _say_unused(store: Store, policy: LatePolicy | None) -> None:
+    """An extension that names nobody is a slip of the pen, and somebody's points."""
+    from grader.cohort.late import unused_extensions
+
+    if policy is None or not policy.extensions:
+        return
+    students = store.students()
+    for name in unused_extensions(policy, [(row.key, students.get(row.id, ())) for row in store.rows()]):
+        print(
+            f"note: the late policy has an extension for {name}, but nobody in the class is called so.", file=sys.stderr
+        )
 
 
 def _executor(settings: ClassSettings, jobs: int | None, dask: str | None, work: int) -> Executor:
@@ -116,7 +121,10 @@ def _run_jobs(store: Store, settings: ClassSettings, work: list[Job], executor: 
     broken = store.connection.execute("SELECT count(*) FROM current_grade WHERE outcome = 'grader_error'").fetchone()[0]
     if broken:
         print(f"{broken} questions failed by the grader's fault; the same command tries them again.")
-    for row in store.rows():
+    rows = store.rows()
+    for warning in sorted({warning for row in rows for warning in row.run.warnings}):
+        print(f"warning: {warning}", file=sys.stderr)
+    for row in rows:
         if row.error:
             print(f"  {row.key}: {row.error.splitlines()[-1]}")
     if tally.ours:
@@ -127,7 +135,7 @@ def regrade(
     store: StoreArgument,
     rubric: RubricOption = None,
     tolerances: TolerancesOption = None,
-    late: LateOption = None,
+    late: Annotated[Path | None, typer.Option("--late", help="Another late policy (TOML) than the store's.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show who changes by how much.")] = False,
     by: Annotated[str, typer.Option(help="Who regrades, for the history.")] = "grader",
@@ -143,15 +151,16 @@ def regrade(
         with alone(store), Store(store, create=False) as opened:
             regrading = regrading_room.regrade(opened, settings, late)
             _show_changes(regrading)
+            _say_unused(opened, regrading.late)
             if dry_run:
                 return
             if not yes and (regrading.changes or regrading.missing) and not typer.confirm("Write this?"):
-                _stop("Nothing was written.")
+                stop("Nothing was written.")
             regrading_room.write(opened, settings, regrading)
             if regrading.missing:
                 _measure_missing(opened, settings, regrading, jobs)
     except GraderError as error:
-        _stop(str(error))
+        stop(str(error))
 
 
 def _measure_missing(store: Store, settings: ClassSettings, regrading: Regrading, jobs: int | None) -> None:
@@ -208,7 +217,7 @@ def review(
     try:
         with_token = serve(store, by or getpass.getuser(), port)
     except GraderError as error:
-        _stop(str(error))
+        stop(str(error))
     print(f"Review at {with_token.address} (Ctrl-C ends)", flush=True)
     if browser:
         import webbrowser
@@ -218,78 +227,3 @@ def review(
         with_token.wait()
     except KeyboardInterrupt:
         with_token.close()
-
-
-def report(
-    store: StoreArgument,
-    html: Annotated[Path, typer.Option(help="A folder: one page for each student, and class.html.")],
-    late: LateOption = None,
-) -> None:
-    """Writes a page for each student and one for the class, from what is stored."""
-    from grader.cohort.pages import write_pages
-    from grader.cohort.settings import late_policy, stored_settings
-    from grader.cohort.store import Store
-
-    try:
-        with Store(store, create=False) as opened:
-            settings = stored_settings(opened)
-            pages = write_pages(opened, settings, late_policy(opened, settings, late), html)
-    except GraderError as error:
-        _stop(str(error))
-    except OSError as error:
-        _stop(f"the pages could not be written to {html}: {error.strerror}.")
-    print(f"{pages} student pages and class.html are in {html}")
-
-
-def export(
-    store: StoreArgument,
-    csv: Annotated[Path, typer.Option(help="The file to write; '-' is standard output.")],
-    columns: Annotated[str, typer.Option(help="gradescope or canvas.")] = "gradescope",
-    assignment: Annotated[str, typer.Option(help="The assignment's column in Canvas, with its id.")] = "",
-    late: LateOption = None,
-) -> None:
-    """Writes the grades as a table in Gradescope's or Canvas's columns."""
-    from grader.cohort.settings import late_policy, stored_settings
-    from grader.cohort.standings import standings
-    from grader.cohort.store import Store
-    from grader.report.table import table
-
-    if columns not in ("gradescope", "canvas"):
-        _stop(f"--columns must be gradescope or canvas, not {columns!r}.", USAGE)
-    try:
-        with Store(store, create=False) as opened:
-            settings = stored_settings(opened)
-            rows = standings(opened, settings, late_policy(opened, settings, late))
-            text = table(columns, rows, settings.rubric.questions, assignment or settings.rubric.title)
-    except GraderError as error:
-        _stop(str(error))
-    if str(csv) == "-":
-        print(text, end="")
-        return
-    try:
-        csv.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        _stop(f"the table could not be written to {csv}: {error.strerror}.")
-
-
-def similar(
-    store: StoreArgument,
-    least: Annotated[float, typer.Option(min=0, max=100, help="Pairs that agree to this percentage.")] = 90.0,
-) -> None:
-    """Lists pairs of coding submissions that agree after names and comments are taken away. For the instructor only."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from grader.cohort.similarity import similar_pairs
-    from grader.cohort.store import Store
-
-    try:
-        with Store(store, create=False) as opened:
-            pairs = similar_pairs(opened, least)
-    except GraderError as error:
-        _stop(str(error))
-    shown = Table("file", "one", "other", "agree", "with the baseline", title_justify="left")
-    for pair in pairs:
-        shown.add_row(pair.file, pair.one, pair.other, f"{pair.percent:.0f} %", f"{pair.baseline:.0f} %")
-    Console(highlight=False).print(shown)
-    print("A likeness is a reason to look, never a proof: the handout leaves little freedom.")

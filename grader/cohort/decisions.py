@@ -36,6 +36,12 @@ def last_decision(store: Store) -> Decision | None:
     return None if found is None else decision_of(found)
 
 
+def decision_history(store: Store) -> list[tuple[Decision, str]]:
+    """Every decision ever made, oldest first, each with the time when it was taken back (empty: it was not)."""
+    found = store.connection.execute(f"SELECT {DECISION_COLUMNS}, undone_at FROM decision ORDER BY id")
+    return [(decision_of(fields), undone_at or "") for *fields, undone_at in found]
+
+
 def add_decision(
     store: Store,
     place: tuple[str, str, str],

@@ -89,3 +89,9 @@ def lateness(
     names = names_of(key, students)
     extended = [when for name, when in policy.extensions.items() if name in names]
     return late.lateness(max([policy.due, *extended]), submitted_at, policy.terms)
+
+
+def unused_extensions(policy: LatePolicy, hand_ins: Iterable[tuple[str, Iterable[Student]]]) -> list[str]:
+    """The names under [extensions] that no hand-in of the class (its key, its students) answers to."""
+    known = {name for key, students in hand_ins for name in names_of(key, students)}
+    return [name for name in policy.extensions if name not in known]

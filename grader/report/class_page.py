@@ -77,12 +77,15 @@ class ClassSummary:
     unable: list[tuple[str, str]] = field(default_factory=list)
     seconds: list[tuple[float, str]] = field(default_factory=list)
     peaks: list[tuple[int, str]] = field(default_factory=list)
-    late: int = 0
+    late: list[tuple[str, str, Fraction, Fraction]] = field(default_factory=list)
+    """Pseudonym, what the policy says, points before lateness, points that count."""
     awaiting: Fraction = Fraction(0)
 
     def add(self, standing: Standing) -> None:
         """Takes one submission into the sums; its report may be forgotten after."""
-        self.late += standing.lateness.late_s > 0
+        if standing.lateness.sentence:
+            before, counted = standing.score_before_lateness, standing.score
+            self.late.append((standing.pseudonym, standing.lateness.sentence, before, counted))
         if standing.report is None:
             self.unable.append((standing.pseudonym, standing.error))
             return
@@ -143,6 +146,7 @@ def class_page(summary: ClassSummary) -> str:
             mean=f"{statistics.fmean(summary.scores):.1%}" if summary.scores else "–",
             median=f"{statistics.median(summary.scores):.1%}" if summary.scores else "–",
             awaiting=number(summary.awaiting),
+            late=[(name, said, number(before), number(counted)) for name, said, before, counted in summary.late],
             mistakes=[(*place, n) for place, n in summary.mistakes.most_common(MOST_MISTAKES)],
             suspicious=[(r.question, r.suspicions) for r in rows if r.suspicions],
             slowest=[(f"{s:.1f}", name) for s, name in sorted(summary.seconds, reverse=True)[:5]],

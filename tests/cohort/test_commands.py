@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -9,22 +13,27 @@ from typer.testing import CliRunner
 
 from grader.cli import app
 from grader.cohort.class_run import ClassOptions, plan
-from grader.cohort.settings import ClassSettings
+from grader.cohort.review import decide, queue
+from grader.cohort.roster import HandIn
+from grader.cohort.settings import ClassSettings, rules_history
 from grader.cohort.store import Store
+from grader.report.standing import Student
 from grader.run import default_paths
 from tests.cohort.conftest import MakeClass
 
 runner = CliRunner()
 
 
-@pytest.mark.parametrize("command", ["cohort", "review", "regrade", "export", "report", "similar"])
+@pytest.mark.parametrize("command", ["cohort", "review", "regrade", "history", "export", "report", "similar"])
 def test_every_command_has_an_example(command: str) -> None:
     shown = runner.invoke(app, [command, "--help"])
     assert shown.exit_code == 0
     assert f"Example: grader {command}" in shown.stdout
 
 
-@pytest.mark.parametrize("arguments", [["regrade"], ["export", "--csv", "-"], ["report", "--html", "x"], ["review"]])
+@pytest.mark.parametrize(
+    "arguments", [["regrade"], ["history"], ["export", "--csv", "-"], ["report", "--html", "x"], ["review"]]
+)
 def test_a_store_that_is_not_there_is_one_sentence(tmp_path: Path, arguments: list[str]) -> None:
     shown = runner.invoke(app, [arguments[0], str(tmp_path / "none.sqlite"), *arguments[1:]])
     assert shown.exit_code == 1
@@ -96,3 +105,107 @@ def test_what_the_grader_failed_on_is_measured_again_by_the_same_command(
         with store.transaction():
             store.append_grades([(1, n, v) for n, v in verdicts.items()], settings.stamp, "graded")
         assert [job.only for job in plan(store, settings, ClassOptions(quick=True))] == [("2.3.result",)]
+
+
+LATE = 'due = 2024-04-12T00:00:00Z\nper_day = "0.1"\n'
+
+
+@pytest.fixture
+def late_class(make_class: MakeClass, settings: ClassSettings, tmp_path: Path) -> Path:
+    """Ada is a day and an hour late, Alan in time; the store has a policy of a tenth a day."""
+    path = make_class({"ada": {}, "alan": {}})
+    with Store(path) as store:
+        for key, day in (("ada", 13), ("alan", 11)):
+            when = datetime(2024, 4, day, 1, tzinfo=UTC)
+            store.enrol([HandIn(key, store.row(key).path, (Student(key, f"{key}@example.edu"),), when)])
+    (tmp_path / "late.toml").write_text(LATE)
+    command = ["export", str(path), "--csv", "-", "--late", str(tmp_path / "late.toml")]
+    assert runner.invoke(app, command).exit_code == 0
+    return path
+
+
+def total(path: Path, name: str) -> str:
+    table = runner.invoke(app, ["export", str(path), "--csv", "-"]).stdout
+    return next(row["Total Score"] for row in csv.DictReader(io.StringIO(table)) if row["First Name"] == name)
+
+
+def test_a_changed_late_policy_is_shown_in_the_points_that_count_before_it_is_written(
+    late_class: Path, tmp_path: Path
+) -> None:
+    before = Fraction(total(late_class, "ada")) / Fraction(8, 10)
+    (tmp_path / "harder.toml").write_text(LATE.replace("0.1", "0.25"))
+    command = ["regrade", str(late_class), "--late", str(tmp_path / "harder.toml"), "--by", "emmy"]
+    with Store(late_class) as store:
+        kept = (store.fingerprint(), store.setting("late_policy"), len(rules_history(store)))
+    shown = runner.invoke(app, [*command, "--dry-run"])
+    assert shown.exit_code == 0
+    assert "1 of 2 submissions change." in shown.stdout
+    assert "Late hand-ins that lose points: 1 before, 1 after." in shown.stdout
+    (line,) = (line for line in shown.stdout.splitlines() if "ada" in line)
+    change = before * Fraction(-3, 10)
+    for words in (
+        f" {float(before * Fraction(8, 10)):g} ",
+        f" {float(before / 2):g} ",
+        f" {float(change):g} ",
+        "20% → 50%",
+    ):
+        assert words in line
+    assert runner.invoke(app, command, input="n\n").exit_code == 1
+    with Store(late_class) as store:
+        assert (store.fingerprint(), store.setting("late_policy"), len(rules_history(store))) == kept
+    other = runner.invoke(app, ["report", str(late_class), "--html", str(tmp_path / "x"), "--late", command[3]])
+    assert (other.exit_code, "grader regrade" in other.stderr) == (1, True)
+    assert runner.invoke(app, [*command, "--yes"]).exit_code == 0
+    assert Fraction(total(late_class, "ada")) == before / 2
+    with Store(late_class) as store:
+        held = rules_history(store)
+        assert store.setting(f"file:{held[-1].late_digest}") == LATE.replace("0.1", "0.25")
+        assert (held[-1].by_whom, len(held)) == ("emmy", kept[2] + 1)
+    assert "0 of 2 submissions change." in runner.invoke(app, [*command, "--dry-run"]).stdout
+
+
+def test_terms_that_the_late_file_leaves_to_the_rubric_are_regraded_with_it(late_class: Path, tmp_path: Path) -> None:
+    (tmp_path / "due.toml").write_text(LATE.partition("per_day")[0])
+    text = default_paths()[0].read_text("utf-8").replace('late_loss_per_day = "0"', 'late_loss_per_day = "0.1"')
+    (tmp_path / "rubric.toml").write_text(text, encoding="utf-8")
+    first = ["regrade", str(late_class), "--late", str(tmp_path / "due.toml"), "--yes"]
+    assert "20% → 0%" in runner.invoke(app, first).stdout
+    again = ["regrade", str(late_class), "--rubric", str(tmp_path / "rubric.toml"), "--dry-run"]
+    assert "0% → 20%" in runner.invoke(app, again).stdout
+
+
+def test_an_extension_for_nobody_is_said(late_class: Path, tmp_path: Path) -> None:
+    extensions = '[extensions]\n"ada@example.edu" = 2024-04-14T00:00:00Z\n"aleph" = 2024-04-14T00:00:00Z\n'
+    (tmp_path / "more.toml").write_text(LATE + extensions)
+    shown = runner.invoke(app, ["regrade", str(late_class), "--late", str(tmp_path / "more.toml"), "--dry-run"])
+    assert "20% → 0%" in shown.stdout
+    assert "extension for aleph" in shown.stderr
+    assert "ada@example.edu" not in shown.stderr
+
+
+def test_the_history_of_a_class_and_of_a_grade_can_be_read(late_class: Path, settings: ClassSettings) -> None:
+    with Store(late_class) as store:
+        pseudonym = store.row("ada").pseudonym
+        group = next(g for g in queue(store, settings) if g.question.number == "1.3")
+        one = next(m for m in group.members if m.key == "ada")
+        decide(store, settings, group, Fraction(1, 2), [], "", "emmy")
+        decide(store, settings, group, Fraction(1), [], "Better than it reads.", "emmy", one)
+    wide = {"env": {"COLUMNS": "200"}}
+    of_class = runner.invoke(app, ["history", str(late_class)], **wide).stdout
+    assert settings.stamp.rubric_digest[:8] in of_class
+    assert "everyone with the answer" in of_class
+    assert "Better than it reads." in of_class
+    assert "ada" not in of_class, "the history of the class names nobody"
+    for name in ("ada", pseudonym):
+        shown = runner.invoke(app, ["history", str(late_class), name, "--question", "1.3"], **wide).stdout
+        lines = [line for line in shown.splitlines() if " 1.3 " in line]
+        assert [("a person decides" in x, "reviewed" in x, "emmy" in x) for x in lines] == [
+            (True, False, False),
+            (False, True, True),
+            (False, True, True),
+        ]
+    assert "knows no submission" in runner.invoke(app, ["history", str(late_class), "nobody"]).stderr
+    assert (
+        "has no grade of question 9.9"
+        in runner.invoke(app, ["history", str(late_class), "ada", "--question", "9.9"]).stderr
+    )

@@ -64,6 +64,27 @@ def test_canvas_gets_its_row_of_points_possible(a_store: Path, settings: ClassSe
     assert head == "Student,ID,SIS User ID,SIS Login ID,Section,Homework 5 (77)"
     assert possible == "    Points Possible,,,,,40"
     assert ada.startswith('"Lovelace, Ada",,1,ada@example.edu,,')
+    with Store(a_store) as store:
+        late = table("canvas", standings(store, settings, LATE), settings.rubric.questions, "Homework 5 (77)")
+    whole, counted = (Fraction(line.rpartition(",")[2]) for line in (ada, late.splitlines()[2]))
+    assert counted == whole * Fraction(8, 10) > 0
+
+
+def test_a_hidden_question_shows_in_no_number_of_a_late_students_page(settings: ClassSettings) -> None:
+    from dataclasses import replace
+
+    from grader.late import Lateness
+    from grader.model import Evidence, QuestionResult, Report, Verdict
+    from grader.report.page import student_page
+
+    late = Lateness(9e4, Fraction(1, 2), "Handed in 25 h 00 min after then: 50% of the points are taken off.")
+    shown, other = settings.rubric.for_track("ddpm")[:2]
+    results = [
+        QuestionResult(q, Verdict("passed", q.points), Evidence(q.check))
+        for q in (shown, replace(other, visibility="hidden"))
+    ]
+    whole, visible = (Report("t", "ddpm", "o", "d", tuple(kept)) for kept in (results, results[:1]))
+    assert student_page(whole, late) == student_page(visible, late)
 
 
 def test_the_class_page_names_what_more_than_a_third_fail_and_no_student(
@@ -81,6 +102,18 @@ def test_the_class_page_names_what_more_than_a_third_fail_and_no_student(
     assert not re.search(r"(src|href)=.?https?:", page)
     mine = (tmp_path / "pages" / "s00.html").read_text("utf-8")
     assert "20% of the points are taken off" in mine
+    head = mine.partition("</header>")[0]
+    counted, before = re.search(r'class="score">([\d.]+) <small>.*after lateness \(([\d.]+) before\)', head).groups()
+    assert Fraction(counted) == Fraction(before) * Fraction(8, 10) > 0
+    assert f"<title>{settings.rubric.title}: {counted} of" in mine
+    assert f"{counted} of" in mine.partition("<pre")[2]
+    assert f"({before} before lateness)" in mine.partition("<pre")[2]
+    late = page.partition("<h2>Late</h2>")[2].partition("<h2>")[0]
+    row = re.search(r"s-\w+</td><td>Handed in (.*?): 20% of the points.*?>([\d.]+)</td>.*?>([\d.]+)</td>", late)
+    assert row is not None
+    assert row.groups()[1:] == (before, counted)
+    in_time = (tmp_path / "pages" / "s02.html").read_text("utf-8").partition("</header>")[0]
+    assert "lateness" not in in_time
 
 
 def test_a_check_that_goes_against_the_rest_is_suspicious(settings: ClassSettings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -67,6 +68,44 @@ def test_a_second_decision_replaces_the_first_and_undo_brings_it_back(reviewed: 
         assert points(store, "s1")[1] == 1
         undo(store, settings, last_decision(store), "ada")
         assert points(store, "s1")[:2] == ("failed", Fraction(0))
+
+
+def test_one_of_a_group_is_decided_apart_and_no_decision_on_the_group_reaches_it(
+    reviewed: Path, settings: ClassSettings
+) -> None:
+    with Store(reviewed) as store:
+        group = group_of(store, settings, "gradient")
+        one = next(m for m in group.members if m.key == "s3")
+        assert "gradient" in one.text
+        before = store.fingerprint()
+        decide(store, settings, group, Fraction(1, 2), [], "For all.", "ada")
+        decide(store, settings, group, Fraction(1), [], "For you.", "emmy", one)
+        everyone_else = [f"s{i}" for i in range(12) if i != 3]
+        assert points(store, "s3")[1] == 1
+        assert {points(store, key)[1] for key in everyone_else} == {Fraction(1, 2)}
+        last = store.history(store.row("s3").id, "1.3")[-1]
+        assert (last.cause, last.stamp.by_whom, "For you." in last.verdict.message) == ("reviewed", "emmy", True)
+        grades = len(store.history(store.row("s3").id, "1.3"))
+        decide(store, settings, group, Fraction(0), [], "", "ada")
+        assert points(store, "s3")[1] == 1
+        assert len(store.history(store.row("s3").id, "1.3")) == grades, "the group's decision says nothing of it"
+        assert {points(store, key)[1] for key in everyone_else} == {Fraction(0)}
+        regrading = regrade(store, settings)
+        assert regrading.changes == ()
+        for expected in ((Fraction(1), Fraction(1, 2)), (Fraction(1, 2), Fraction(1, 2)), (Fraction(0), Fraction(0))):
+            undo(store, settings, last_decision(store), "ada")
+            assert (points(store, "s3")[1], points(store, "s4")[1]) == expected
+        assert store.fingerprint() == before
+
+
+def test_a_decision_on_one_submission_holds_for_the_answer_that_it_was_made_on(
+    reviewed: Path, settings: ClassSettings
+) -> None:
+    with Store(reviewed) as store:
+        group = group_of(store, settings, OTHER)
+        decide(store, settings, group, Fraction(1), [], "", "ada", group.members[0])
+        store.keep(measured(settings, "other", {"1.3": "Another text."}, digest="e"), settings.stamp)
+        assert points(store, "other")[0] == "needs_review"
 
 
 def test_decisions_outlive_a_regrade_and_hold_for_later_submissions(reviewed: Path, settings: ClassSettings) -> None:
@@ -148,3 +187,41 @@ def test_the_page_decides_alike_answers_together_and_hides_names(reviewed: Path,
         client.post("http://127.0.0.1/secret/undo")
         client.post("http://127.0.0.1/secret/undo")
         assert points(store, "s1")[2] == 1
+
+
+def test_the_page_of_one_member_hides_its_name_and_its_decision_can_be_taken_back(
+    reviewed: Path, settings: ClassSettings
+) -> None:
+    with Store(reviewed) as store:
+        client = create_app(store, "ada", "secret").test_client()
+        group = group_of(store, settings, "gradient")
+        address = f"http://127.0.0.1/secret/answer/1.3/{group.answer}"
+        index = next(i for i, m in enumerate(group.members) if m.key == "s3")
+
+        def awaiting() -> str:
+            return re.search(r'id="open">(\d+) open', client.get(address).text)[1]
+
+        at_first = awaiting()
+        page = client.get(f"{address}?one={index}").text
+        assert f"Only {group.members[index].pseudonym}, {index + 1} of the 12" in page
+        assert ALIKE[0] in page, "the answer as this one wrote it"
+        for name in ("Name Of", "example.edu", ">s3<", '"s3"'):
+            assert name not in page
+        for wrong in ("12", "-1", "x", "", "9" * 30):
+            assert client.get(f"{address}?one={wrong}").status_code == 404
+            data = {"share": "1", "one": wrong}
+            assert client.post(address.replace("answer/", "decide/"), data=data).status_code == 404
+        client.post(address.replace("answer/", "decide/"), data={"share": "1/4", "one": index})
+        assert [points(store, f"s{i}")[1] for i in range(12)] == [Fraction(i == 3, 4) for i in range(12)]
+        assert "Decided by ada: 1/4" in client.get(f"{address}?one={index}").text
+        assert 'id="decided"' not in client.get(f"{address}?one={(index + 1) % 12}").text
+        assert awaiting() == at_first, "the eleven others still wait"
+        client.post(address.replace("answer/", "decide/"), data={"share": "1"})
+        assert points(store, "s3")[1] == Fraction(1, 4)
+        assert points(store, "s4")[1] == 1
+        assert int(awaiting()) == int(at_first) - 1
+        assert "Decided for everyone by ada: 1 " in client.get(f"{address}?one={(index + 1) % 12}").text
+        client.post("http://127.0.0.1/secret/undo")
+        back = client.post("http://127.0.0.1/secret/undo")
+        assert back.location.endswith(f"?one={index}")
+        assert {points(store, f"s{i}")[2] for i in range(12)} == {Fraction(1)}

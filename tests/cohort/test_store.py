@@ -7,31 +7,43 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from grader.cohort.decisions import decisions
+from grader.cohort.decisions import EVERYONE, decisions
 from grader.cohort.schema import MIGRATIONS, VERSION
-from grader.cohort.settings import ClassSettings
+from grader.cohort.settings import ClassSettings, rules_history
+from grader.cohort.standings import standings
 from grader.cohort.store import Store, alone
 from grader.model import GraderError
+from grader.report.page import student_page
 from tests.cohort.conftest import MakeClass, measured
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_store_of_the_first_version_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_a_store_of_every_older_version_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path, version: int) -> None:
     path = tmp_path / "old.sqlite"
     old = sqlite3.connect(path)
-    old.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
-    old.execute("INSERT INTO submission (id, key, path, stamp, state) VALUES (1, 'ada', '/x', 's', 'done')")
+    old.executescript(f"{' '.join(MIGRATIONS[:version])} PRAGMA user_version = {version};")
+    old.execute("INSERT INTO submission (id, key, path, stamp, state, track) VALUES (1, 'ada', '/x', 's', 'done', 't')")
     old.execute("INSERT INTO student (submission_id, name, email, sid) VALUES (1, 'Ada', '', '')")
     old.execute("INSERT INTO evidence VALUES (1, '1.3', 'c', '{\"text\": \"t\"}', '{}', '[]', '', 0.5, 'now', '0')")
-    old.execute(
-        "INSERT INTO grade VALUES (1, 1, '1.3', 'failed', '1/3', '0', 'm', '[\"m\"]', 'why', '[]', "
-        "'r', 't', '0', 'now', 'graded', 'grader')"
-    )
+    for identity, rubric, cause in (
+        (1, "r", "graded"),
+        (2, "r", "graded"),
+        (3, "r2", "regraded"),
+        (4, "r", "reviewed"),
+    ):
+        old.execute(
+            f"INSERT INTO grade VALUES ({identity}, 1, '1.3', 'failed', '1/3', '0', 'm', '[\"m\"]', 'why', '[]', "
+            f"'{rubric}', 't', '0', 'at{identity}', '{cause}', 'ada')"
+        )
+    if version >= 2:
+        old.execute("INSERT INTO decision VALUES (1, '1.3', 'key', '1/2', '[\"a\"]', 'so', 'ada', 'now', NULL)")
     old.commit()
     old.close()
     for _ in range(2):
@@ -39,11 +51,27 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_and_keeps_its_rows(t
             assert store.connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
             assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             row = store.row("ada")
-            assert (row.state, row.run.peak_bytes, row.run.warnings) == ("done", 0, ())
+            assert (row.state, row.run.track, row.run.peak_bytes, row.run.warnings) == ("done", "t", 0, ())
             assert store.students()[1][0].name == "Ada"
             assert store.evidence(1)["1.3"].facts == {"text": "t"}
             assert str(store.grades()[1]["1.3"].verdict.points) == "1/3"
-            assert decisions(store) == {}
+            found = {place: (d.share, d.ticks, d.by_whom) for place, d in decisions(store).items()}
+            kept = {("1.3", "key", EVERYONE): (Fraction(1, 2), ("a",), "ada")}
+            assert found == (kept if version >= 2 else {})
+            held = [(r.at, r.rubric_digest, r.by_whom, r.late_digest) for r in rules_history(store)]
+            assert held == [("at1", "r", "ada", ""), ("at3", "r2", "ada", "")]
+
+
+def test_what_the_run_warned_of_stays_with_the_submission(make_class: MakeClass, settings: ClassSettings) -> None:
+    with Store(make_class({"ada": {}, "alan": {}})) as store:
+        store.keep(measured(settings, "ada", {}, warnings=("Not isolated: no layer.",)), settings.stamp)
+        assert [row.run.warnings for row in store.rows()] == [("Not isolated: no layer.",), ()]
+        ada, alan = standings(store, settings, None)
+        assert ada.report is not None
+        assert alan.report is not None
+        assert ada.report.warnings == ("Not isolated: no layer.",)
+        assert "Not isolated: no layer." in student_page(ada.report)
+        assert "Not isolated" not in student_page(alan.report)
 
 
 def test_a_store_of_a_newer_grader_is_refused(tmp_path: Path) -> None:
