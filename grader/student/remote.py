@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import select
-import signal
 import socket
 import sys
 import time
@@ -17,19 +15,18 @@ from typing import Any
 import psutil
 
 from grader.student import replies, wire
+from grader.student.ends import fault_of, size_of
 from grader.student.faults import FAULT_KINDS, StudentFault, StudentProcessError
 from grader.student.import_memory import ImportMemory
 from grader.student.layers import LAYERS, IsolationReport, LayerStatus
 from grader.student.limits import MIB, Limits
+from grader.student.prints import Prints
 from grader.student.processes import ANCILLARY_BYTES, ask_for_senders, sender_of
-from grader.student.text import Output, printable
+from grader.student.text import printable
 from grader.student.zygote_client import WorkerEnd, ZygoteClient
 
 SENTENCE_CHARS = 400
 DETAIL_CHARS = 2000
-TRACE_BYTES = 8192
-DRAIN_BYTES = 1 << 20
-"""Read of the student's prints at a time, so that a flood of them cannot outlast the clock."""
 WATCH_S = 0.1
 FORK_S = 15.0
 """From the order to a worker's first words, the zygote being warm."""
@@ -37,7 +34,6 @@ KILL_S = 5.0
 MAX_PROGRESS = 20_000
 MAX_CUTS = 2
 """Statements that are left out of one module; at the second, every later action is."""
-_TRACE_LINE = re.compile(r'File "([\w.-]{1,80})", line (\d{1,7}) in ([\w<>.]{1,80})')
 
 
 class Worker:
@@ -50,9 +46,7 @@ class Worker:
         self._key: int | None = None
         self._process: psutil.Process | None = None
         self._channel: socket.socket | None = None
-        self._output_fd = self._trace_fd = -1
-        self._output = Output(limits.output_bytes)
-        self._trace = b""
+        self._prints = Prints(limits.output_bytes)
         self._progress: tuple[int, int] | None = None
         self._dead: StudentFault | None = None
         self._cut_off: StudentFault | None = None
@@ -67,7 +61,7 @@ class Worker:
     @property
     def output(self) -> str:
         """What the student's code printed: the first and last kilobytes, control characters escaped."""
-        return self._output.text()
+        return self._prints.text
 
     def open(self, module: str, sources: Mapping[str, str], driver: str, seed: int, memory: ImportMemory) -> None:
         """Fork and import; after a cut-off import, once more without the statement that did not end."""
@@ -140,7 +134,7 @@ class Worker:
         if self.end is None or not self.end.clean:
             self._client.close()  # the zygote does not answer, or could not make sure: it goes with all of its tree
             self.end = self.end or WorkerEnd(None)
-        self._drain()
+        self._prints.drain()
         self._release()
 
     # process
@@ -162,18 +156,14 @@ class Worker:
     def _fork(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ask_for_senders(ours)
-        output_read, output_write = os.pipe()
-        trace_read, trace_write = os.pipe()
-        for fd in (output_read, trace_read):
-            os.set_blocking(fd, False)
-        self._trace, self._progress, self._dead, self._process = b"", None, None, None
-        self._channel, self._output_fd, self._trace_fd = ours, output_read, trace_read
+        self._channel, self._progress, self._dead, self._process = ours, None, None, None
+        written = self._prints.open()
         try:
-            self._key = self._client.fork([theirs.fileno(), output_write, trace_write], self._limits)
+            self._key = self._client.fork([theirs.fileno(), *written], self._limits)
         finally:
             theirs.close()
-            os.close(output_write)
-            os.close(trace_write)
+            for fd in written:
+                os.close(fd)
         ready = self._receive("", time.monotonic() + FORK_S * self._speed)
         if ready.kind != "ready":
             raise wire.WireError("a worker that does not begin with its own report")
@@ -185,10 +175,7 @@ class Worker:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
-        for fd in (self._output_fd, self._trace_fd):
-            if fd >= 0:
-                os.close(fd)
-        self._output_fd = self._trace_fd = -1
+        self._prints.close()
 
     # requests
 
@@ -268,7 +255,7 @@ class Worker:
     def _wait(self, deadline: float, writing: bool = False) -> None:
         """Until the channel can be used; drains prints and watches memory and disk meanwhile. Raises TimeoutError."""
         assert self._channel is not None
-        channel, output = self._channel.fileno(), self._output_fd
+        channel, output = self._channel.fileno(), self._prints.output_fd
         poll = select.poll()
         poll.register(channel, select.POLLOUT if writing else select.POLLIN)
         poll.register(output, select.POLLIN)
@@ -279,7 +266,7 @@ class Worker:
                 raise TimeoutError
             events = dict(poll.poll(min(deadline - now, WATCH_S) * 1000 + 1))
             if events.get(output):
-                self._drain()
+                self._prints.drain()
                 if events[output] & (select.POLLHUP | select.POLLERR):
                     poll.unregister(output)
             if events.get(channel):
@@ -295,25 +282,9 @@ class Worker:
             if self._process is not None and self._process.memory_info().rss > limit:
                 raise self._stop(StudentFault("memory", f"killed: it used more than {limit / 1e9:.1f} GB of memory"))
         scratch = self._client.scratch_of(self._key) if self._key is not None else None
-        if scratch is not None and os.path.isdir(scratch) and _size(scratch) > self._limits.scratch_bytes:
+        if scratch is not None and os.path.isdir(scratch) and size_of(scratch) > self._limits.scratch_bytes:
             most = self._limits.scratch_bytes // MIB
             raise self._stop(StudentFault("crashed", f"killed: it wrote more than {most} MB of files"))
-
-    def _drain(self) -> None:
-        for fd, is_trace in ((self._output_fd, False), (self._trace_fd, True)):
-            left = DRAIN_BYTES
-            while fd >= 0 and left > 0:
-                try:
-                    data = os.read(fd, 1 << 16)
-                except OSError:
-                    break
-                if not data:
-                    break
-                left -= len(data)
-                if is_trace:
-                    self._trace = (self._trace + data)[-TRACE_BYTES:]
-                else:
-                    self._output.feed(data)
 
     # ends
 
@@ -326,19 +297,11 @@ class Worker:
         if self._key is not None:
             self._client.signal("trace", self._key)
             time.sleep(0.05)
-        self._drain()
-        where = self._where()
+        self._prints.drain()
+        where = self._prints.where(self._sources)
         shown = f"{seconds:.3g}"
         inside = f": it was stopped in {where}" if where else ""
         return self._stop(StudentFault("timeout", f"no answer in {shown} s{inside}", where))
-
-    def _where(self) -> str:
-        """The innermost line of the student's own files in the fault handler's text: for people, never parsed on."""
-        files = {f"{name}.py" for name in self._sources}
-        for name, line, function in _TRACE_LINE.findall(self._trace.decode("utf-8", "replace")):
-            if name in files:
-                return f"{name}:{line} in {function}"
-        return ""
 
     def _gone(self) -> StudentFault:
         """The channel is closed: find out how the worker ended, and name it."""
@@ -346,19 +309,14 @@ class Worker:
         self.end = end = self._client.wait_end(self._key, 1.0)
         if end is None:
             return self._stop(StudentFault("bad_reply", "the code closed the channel that its answers travel on"))
-        self._drain()
+        self._prints.drain()
         if not end.clean:
             self._client.close()
         self._release()
         if end.status is None:
             return self._mark(StudentFault("crashed", "the process that runs the code was destroyed"))
-        where = self._where()
-        if os.WIFSIGNALED(end.status):
-            aborted = b"error: Aborted" in self._trace
-            return self._mark(_signalled(os.WTERMSIG(end.status), where, aborted))
-        code = os.waitstatus_to_exitcode(end.status)
-        sentence = f"the code ended the process (os._exit or the like, exit status {code})"
-        return self._mark(StudentFault("exited", sentence, where))
+        where = self._prints.where(self._sources)
+        return self._mark(fault_of(end.status, where, self._prints.aborted))
 
     def _mark(self, fault: StudentFault) -> StudentFault:
         self._dead = fault
@@ -384,41 +342,3 @@ class Worker:
                 self.notes = lines
             case _:
                 raise self._stop(StudentFault("bad_reply", "the import answered with something that cannot be read"))
-
-
-def _signalled(number: int, where: str, aborted: bool) -> StudentFault:
-    inside = f" in {where}" if where else ""
-    if aborted:
-        return StudentFault("crashed", f"the process called abort{inside}", where)
-    if number in (signal.SIGSEGV, signal.SIGBUS):
-        return StudentFault("crashed", f"segmentation fault{inside}", where)
-    if number == signal.SIGXFSZ:
-        return StudentFault("crashed", f"stopped: it wrote a file that is larger than allowed{inside}", where)
-    if number == signal.SIGKILL:
-        return StudentFault("memory", f"the process was killed{inside}, most likely because memory ran out", where)
-    if number == signal.SIGXCPU:
-        return StudentFault("timeout", f"stopped: over its processor time{inside}", where)
-    if number == signal.SIGSYS:
-        return StudentFault("crashed", f"stopped: it used a system call that is not allowed{inside}", where)
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        name = f"signal {number}"
-    return StudentFault("crashed", f"the process was ended by {name}{inside}", where)
-
-
-def _size(folder: str) -> int:
-    """Bytes in a worker's scratch folder, links not followed, at most a few thousand names looked at."""
-    total, left, below = 0, 4000, [folder]
-    while below and left > 0:
-        with contextlib.suppress(OSError), os.scandir(below.pop()) as entries:
-            for entry in entries:
-                left -= 1
-                with contextlib.suppress(OSError):
-                    status = entry.stat(follow_symlinks=False)
-                    total += status.st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        below.append(entry.path)
-                if left <= 0:
-                    break
-    return total
