@@ -141,10 +141,13 @@ def test_a_right_answer_with_characters_lost_or_doubled_never_crashes(
     judge_answer(case["question"], case["lang"], "".join(text)).message.encode("utf-8")
 
 
-@pytest.mark.parametrize("case", answers("correct"), ids=lambda case: case["id"])
+def one_number(case: dict[str, str]) -> bool:
+    """Whether an answer is a single expression for a number: no definition beside it, no law, no pair."""
+    return not {",", "="} & set(case["student"]) and case["question"] not in ("2.3", "2.1")
+
+
+@pytest.mark.parametrize("case", list(filter(one_number, answers("correct"))), ids=lambda case: case["id"])
 def test_a_right_answer_plus_or_times_something_is_wrong(case: dict[str, str]) -> None:
-    if "," in case["student"] or "=" in case["student"] or case["question"] in ("2.3", "2.1"):
-        pytest.skip("has definitions or is no number")
     wrapped = rf"\left({case['student']}\right)" if case["lang"] == "latex" else f"({case['student']})"
     for changed in (f"2 {wrapped}", f"-{wrapped}", f"{wrapped}/3", f"{wrapped}^2"):
         assert judge_answer(case["question"], case["lang"], changed).verdict in ("incorrect", "undecided"), changed
