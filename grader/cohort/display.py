@@ -22,7 +22,9 @@ PLAIN_EVERY_S = 10.0
 class Display:
     """Told of events and answers from any thread; use it as a context manager."""
 
-    def __init__(self, total: int, before: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, total: int, before: int, clock: Callable[[], float] = time.monotonic, console: Console | None = None
+    ) -> None:
         self._total, self._before, self._clock = total, before, clock
         self._begun: dict[str, float] = {}
         self._at: dict[str, Event] = {}
@@ -30,7 +32,7 @@ class Display:
         self._slowest: tuple[float, str] = (0.0, "")
         self._started = self._said = clock()
         self._lock = threading.Lock()
-        self._console = Console(stderr=True, highlight=False)
+        self._console = console or Console(stderr=True, highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._bar = Progress(*columns, console=self._console)
         self._task = self._bar.add_task("graded", total=total)

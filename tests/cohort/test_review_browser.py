@@ -82,6 +82,20 @@ def test_two_hundred_equal_answers_are_decided_by_one_key_and_undone_by_another(
         assert awarded() == 200
         press("u", "200 submissions with this answer")
         assert awarded() == 0
+        press("3", "2 submissions with this answer")
+        press("k", "200 submissions with this answer")
+        press("m", "Only s-")
+        press("m", ", 2 of the 200 with this answer")
+        assert browser.find_element(By.ID, "decided").text.startswith("Decided for everyone by ada: 3/4")
+        assert "Name Of" not in browser.page_source
+        assert "example.edu" not in browser.page_source
+        press("0", "Undo 1.3 of one: 0 of the points")
+        assert awarded() == 199, "one of two hundred is decided apart"
+        press("u", "Only s-")
+        assert awarded() == 200
+        press("e", "200 submissions with this answer")
+        press("u", begun)
+        assert awarded() == 0
         browser.find_element(By.TAG_NAME, "body").send_keys("o")
         assert browser.find_element(By.ID, "begin").is_displayed()
         problems = [e for e in browser.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
