@@ -163,12 +163,13 @@ def gradescope(
     root: Annotated[
         Path, typer.Option(help="Gradescope's tree: submission/ in it is graded into results/results.json.")
     ],
+    spent_s: Annotated[float, typer.Option(min=0, help="Seconds of the container's limit that are gone already.")] = 0,
 ) -> None:
     """Grades as Gradescope runs it: a valid results.json after every check."""
     from grader.gradescope_run import grade_tree
 
     try:
-        grade_tree(root)
+        grade_tree(root, spent_s=spent_s, by_force=True)
     except (SubmissionError, GraderError) as error:
         _stop(str(error))
 

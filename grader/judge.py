@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from grader.checks.registry import Check
 from grader.model import (
+    NO_TIME,
     WHOLE,
     Evidence,
     Finding,
@@ -73,6 +74,8 @@ class JudgeSettings:
 def judge(check: Check, evidence: Evidence, settings: JudgeSettings) -> Verdict:
     """The verdict on one question. A fault of ours, in the measurement or here, never costs a point."""
     question = settings.question
+    if any(f.kind == NO_TIME for f in evidence.failures.values()):
+        return skipped(question, NOT_ENOUGH_TIME, ours=True)
     ours = [f for f in evidence.failures.values() if f.ours]
     if ours:
         return grader_fault(question, ours[0].sentence)
@@ -94,6 +97,11 @@ def judge(check: Check, evidence: Evidence, settings: JudgeSettings) -> Verdict:
         if target not in lost_parts:
             findings.append(Lost(failure.kind, _located(failure.sentence, failure.where), part=target))
     return _combine(question, findings, evidence)
+
+
+NOT_ENOUGH_TIME = (
+    "Not enough time was left in the grader's container. This is ours to fix, not yours; a person decides."
+)
 
 
 def grader_fault(question: Question, detail: str) -> Verdict:

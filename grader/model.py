@@ -15,6 +15,9 @@ Array: TypeAlias = NDArray[np.generic]
 Outcome = Literal["passed", "partial", "failed", "needs_review", "skipped", "grader_error"]
 Visibility = Literal["hidden", "after_due_date", "after_published", "visible"]
 
+NO_TIME = "no_time"
+"""Kind of a failure: the time of the whole run was up, whatever the student's code would have done."""
+
 WHOLE = "all"
 """Name of the only part of a question that the rubric does not split."""
 
@@ -60,7 +63,7 @@ class Failure:
     """Why a measurement ended early."""
 
     kind: str
-    """missing_file, import, timeout, … (the student's) or grader (ours)."""
+    """missing_file, import, timeout, … (the student's), or ours: grader, no_time (the whole run's time was up)."""
     sentence: str
     where: str = ""
     """The place in the student's file, 'hw5_gan.py:31, in forward'; empty when unknown."""
@@ -69,7 +72,7 @@ class Failure:
 
     @property
     def ours(self) -> bool:
-        return self.kind == "grader"
+        return self.kind in ("grader", NO_TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,8 @@ class Report:
     complete: bool = True
     peak_bytes: int = 0
     """Most resident memory of a process that ran the student's code; 0 when none did."""
+    waiting: frozenset[str] = frozenset()
+    """Numbers of the questions that a run which has not ended has still to come to."""
 
     @property
     def score(self) -> Fraction:

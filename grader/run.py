@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from grader.checks.catalogue import find_check, is_coding
-from grader.checks.registry import Check, Record, StudentFailure
+from grader.checks.registry import Check, OutOfTime, Record, StudentFailure
 from grader.desk import Desk
-from grader.judge import JudgeSettings, judge, skipped
+from grader.judge import NOT_ENOUGH_TIME, JudgeSettings, judge, skipped
 from grader.lab import Lab
-from grader.model import WHOLE, Evidence, Failure, Question, QuestionResult, Report, Verdict
+from grader.model import NO_TIME, WHOLE, Evidence, Failure, Question, QuestionResult, Report, Verdict
 from grader.rubric import Rubric
 from grader.scoring.tolerances import Tolerance
 from grader.student import StudentSession
@@ -26,9 +26,15 @@ log = logging.getLogger(__name__)
 
 COST_ORDER = {"instant": 0, "cheap": 1, "training": 2, "picture": 3}
 CLOSING_S = 15.0
-"""Wall seconds kept for judging and writing the report before the container's limit."""
+"""Wall seconds kept for judging and writing the report before the container's limit …"""
+CLOSING_SHARE = 0.25
+"""… but never more than this share of the limit."""
 MOST_NAMES = 8
 """Files that are named as not used."""
+NOT_GRADED_YET = (
+    "Not graded: the grader was stopped before it had decided this question. "
+    "This is ours to fix, not yours; a person decides."
+)
 LEAST_S = {"instant": 0.5, "cheap": 5.0, "training": 20.0, "picture": 60.0}
 """A check of this cost is not begun with less wall time left."""
 
@@ -77,7 +83,7 @@ class _Run:
     peak_bytes: int = 0
 
     def report(self, *, complete: bool) -> Report:
-        waiting = "Not graded yet: the grader was stopped before it came to this question."
+        waiting = frozenset(() if complete else {q.number for q in self.questions} - self.results.keys())
         return Report(
             title=self.rubric.title,
             track=self.track,
@@ -85,7 +91,7 @@ class _Run:
             digest=self.submission.digest,
             results=tuple(
                 self.results.get(q.number)
-                or QuestionResult(q, skipped(q, waiting, ours=True), Evidence(q.check, failures={}))
+                or QuestionResult(q, skipped(q, NOT_GRADED_YET, ours=True), Evidence(q.check, failures={}))
                 for q in self.questions
             ),
             isolation=self.isolation,
@@ -94,12 +100,13 @@ class _Run:
             seconds=time.monotonic() - self.started,
             complete=complete,
             peak_bytes=self.peak_bytes,
+            waiting=waiting,
         )
 
     @property
     def deadline_s(self) -> float:
         limit = self.options.deadline_s or self.rubric.limits.container_minutes * 60
-        return self.started + limit - CLOSING_S
+        return self.started + limit - min(CLOSING_S, CLOSING_SHARE * limit)
 
 
 def select(questions: Sequence[Question], only: Sequence[str]) -> tuple[Question, ...]:
@@ -185,8 +192,7 @@ def _not_begun(run: _Run, question: Question, check: Check) -> Verdict | None:
     if run.options.quick and check.cost in ("training", "picture"):
         return skipped(question, "Not measured: the quick mode leaves trainings out.", ours=True)
     if run.deadline_s - time.monotonic() < LEAST_S[check.cost]:
-        why = "Not enough time was left in the grader's container. This is ours to fix, not yours; a person decides."
-        return skipped(question, why, ours=True)
+        return skipped(question, NOT_ENOUGH_TIME, ours=True)
     failed = {r.question.check for r in run.results.values() if r.verdict.points == 0 and not r.verdict.awaiting}
     missing = [name for name in check.needs if name in failed]
     if missing:
@@ -214,6 +220,8 @@ def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
                     record.failures[WHOLE] = bench.unusable
     except StudentFailure as fault:
         record.failures[WHOLE] = fault.failure
+    except OutOfTime as error:
+        record.failures[WHOLE] = Failure(NO_TIME, str(error))
     except Exception as error:
         log.exception("the check %s failed", check.name)
         sentence = f"{type(error).__name__}: {error}"

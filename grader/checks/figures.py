@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.checks.registry import Bench, Record, StudentFailure
+from grader.checks.registry import Bench, OutOfTime, Record, StudentFailure
 from grader.model import Array
 from reference.data import create_samples, load_mnist
 from reference.ddpm import beta_schedule
@@ -59,6 +59,8 @@ def _quietly(record: Record, what: str, make: Callable[[], None]) -> None:
         make()
     except StudentFailure as fault:
         record.note(f"No figure of {what} was made: {fault.failure.sentence}")
+    except OutOfTime:
+        record.note(f"No figure of {what} was made: the run's time was up.")
 
 
 def digits(bench: Bench, record: Record) -> None:

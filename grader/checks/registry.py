@@ -1,6 +1,6 @@
 """How a check is written: a measurement of one promise, and its judge, tied together by a name.
 
-    @check("gan.generator_loss", module="hw5_gan", driver="gan")
+    @check("gan.generator_loss", module="hw5_gan", driver="stand_in+gan")
     def generator_loss(bench: Bench, record: Record) -> None:
         '''_get_loss_g falls as the discriminator is fooled'''
         logits = bench.rng.normal(size=(8, 1)) * 4
@@ -49,6 +49,10 @@ class StudentFailure(SubmissionError):
         self.failure = failure
 
 
+class OutOfTime(GraderError):
+    """The run's own time was up before the limit of a call: nobody knows what the student's code would have done."""
+
+
 class Bench(Protocol):
     """What a coding measurement may use. Everything hidden stays on this side."""
 
@@ -64,8 +68,8 @@ class Bench(Protocol):
     def call(self, function: str, *args: Any, limit_s: float | None = None, **kwargs: Any) -> Any:
         """Runs a driver function in the student process; a fresh worker follows one that died.
 
-        Raises StudentFailure with the named cause. `limit_s` is at the speed of the machine on which the limits
-        were set; it is scaled to this one.
+        Raises StudentFailure with the named cause, and OutOfTime where the run ends first. `limit_s` is at the speed of
+        the machine on which the limits were set; it is scaled to this one.
         """
 
     def restart(self) -> None:

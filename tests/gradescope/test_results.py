@@ -6,17 +6,25 @@ import json
 import os
 import re
 import subprocess
+import time
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
 
+from grader.checks.registry import Check, Record
+from grader.judge import JudgeSettings, judge
+from grader.lab import CodingBench, Lab
 from grader.model import Evidence
 from grader.report.gradescope import could_not_grade, results_document
-from grader.rubric import Feedback
+from grader.rubric import Feedback, read_rubric
+from grader.run import Options, measure
+from grader.student import StudentFault
+from grader.submission import Submission
 from tests.report.synthetic import HOSTILE, SECRET, full_report, report, result
 
 SCHEMA = json.loads((Path(__file__).parent / "results.schema.json").read_text("utf-8"))
@@ -155,3 +163,32 @@ def test_nothing_in_the_evidence_can_make_invalid_json() -> None:
         "gan.training", {"training": {"tries": [[{"energy": float("nan")}]]}}, {"picture.loss": np.full(3, np.nan)}
     )
     valid(results_document(report(result("4.6", "failed", evidence=odd)), Feedback(leaderboard=True)))
+
+
+@pytest.mark.parametrize(("left_s", "ours"), [(2.0, True), (200.0, False)])
+def test_a_call_that_the_end_of_the_run_cuts_short_is_ours_and_one_that_had_its_time_is_not(
+    left_s: float, ours: bool
+) -> None:
+    class Stuck:
+        output, notes, end = "", (), None
+
+        def call(self, *_: object, **__: object) -> None:
+            raise StudentFault("timeout", "no answer in time")
+
+    rubric = read_rubric()
+    question = next(q for q in rubric.questions if q.check == "gan.dnet")
+    session = SimpleNamespace(speed=1.0)
+    submission = Submission({"hw5_gan.py": b""}, (), "here", "ab" * 32)
+    lab = Lab(submission, rubric, Options(), time.monotonic() + left_s, session)  # type: ignore[arg-type]
+
+    def stuck(bench: CodingBench, record: Record) -> None:
+        """It is stuck"""
+        bench._worker = Stuck()  # type: ignore[assignment]
+        bench.call("dnet_outputs")
+
+    check = Check("gan.stuck", stuck, "hw5_gan", "gan", "cheap", (), "It is stuck")
+    evidence = measure(check, question, None, lab)  # type: ignore[arg-type]
+    verdict = judge(check, evidence, JudgeSettings(question, rubric.policy, {}))
+    assert verdict.outcome == ("skipped" if ours else "failed")
+    assert verdict.awaiting == (question.points if ours else 0)
+    assert ("ours to fix" in verdict.message) is ours
