@@ -21,6 +21,7 @@ from grader.theory.values import Real, Value, Vec, add_values, multiply
 STATES = 2
 """States of each x_t: identities that hold for random tables of two states hold for all."""
 
+OVER_DATA = "The expectation is over x_0 too: the bound is asked for one x_0."
 _Q, _P = "q", "p"
 _FAMILY = {"q": _Q, "p": _P, "p_theta": _P}
 
@@ -193,8 +194,8 @@ class ChainEvaluator(Evaluator):
 
     def bound(self, law: t.Node, s: Scope, *, fixed: bool = False) -> tuple[str, frozenset[int], frozenset[int]]:
         """Family, the times that a law binds, the times it is conditional on; fixed: may it bind x_0 given x_0?"""
-        if isinstance(law, t.Sym) and law.name == "q" and not law.index:
-            return _Q, frozenset(range(1, self.model.steps + 1)), frozenset({0})
+        if isinstance(law, t.Sym) and law.name in _FAMILY and not law.index:
+            return _FAMILY[law.name], frozenset(range(1, self.model.steps + 1)), frozenset({0})
         if not isinstance(law, t.Call) or law.name not in _FAMILY:
             raise NotEvaluated("This is no law of the chain.")
         of, given = self.times(law.args, s), self.times(law.given, s)
@@ -203,7 +204,9 @@ class ChainEvaluator(Evaluator):
         if of & given:
             raise NotEvaluated("A law binds a variable that it is conditional on.")
         if law.name == "q" and 0 in of:
-            raise NotEvaluated("The expectation is over x_0 too: the bound is asked for one x_0.")
+            if given or len(of) == 1:
+                raise NotEvaluated(OVER_DATA)
+            return _Q, of - {0}, frozenset({0})  # judged so, and left to a person when right
         return _FAMILY[law.name], of, given
 
     def weighted(self, family: str, of: frozenset[int], given: frozenset[int], s: Scope) -> list[tuple[Scope, Real]]:

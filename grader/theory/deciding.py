@@ -60,7 +60,7 @@ SIGN_DRAWS = 16
 
 
 def plans_for(family: Family, *nodes: t.Node) -> tuple[Plan, ...]:
-    """The models to be drawn: many more where a formula may hide a sign, |v| or √(v²), which is no analytic function."""
+    """The models to be drawn: many more where a formula may hide a sign, |v| or √(v²), and is not analytic."""
     plans = PLANS[family]
     return plans * SIGN_DRAWS if any(_hides_sign(part) for node in nodes for part in t.walk(node)) else plans
 

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from grader.theory import tree as t
-from grader.theory.chain import ChainEvaluator
+from grader.theory.chain import OVER_DATA, ChainEvaluator
 from grader.theory.deciding import PLANS, Difference, Plan, make_model, point, shown
 from grader.theory.definitions import Definition
 from grader.theory.errors import KindMismatch, Singular
@@ -24,7 +24,32 @@ _CONSTANTS = ("const", "C", "c")
 def elbo_equal(
     node: t.Node, definitions: tuple[Definition, ...], seed: str, digits: int, policy: AnswerPolicy
 ) -> dict[str, Any]:
-    """Fields of an Outcome. Where a chosen σ_1 vanishes, the comparison is made for a small β̄_0 > 0."""
+    """Fields of an Outcome. An expectation over x_0 too is read for the one x_0, and a right one left to a person."""
+    result = _at_one_start(node, definitions, seed, digits, policy)
+    if not _binds_the_data(node):
+        return result
+    mirrored = _at_one_start(t.Neg(node), definitions, seed, digits, policy)
+    if "correct" in (result["verdict"], mirrored["verdict"]):
+        return {"verdict": "undecided", "sentence": OVER_DATA}
+    return result
+
+
+def _binds_the_data(node: t.Node) -> bool:
+    """E_{q(x_{0:T})}[…]"""
+    start = t.Sym("x", (t.number(0),))
+    for part in t.walk(node):
+        for binder in part.under if isinstance(part, t.Expect) else ():
+            if isinstance(binder.law, t.Call) and binder.law.name == "q" and not binder.law.given:
+                indices = [i for arg in binder.law.args if isinstance(arg, t.Sym) for i in arg.index]
+                if start in binder.law.args or any(isinstance(i, t.Range) and i.low == t.number(0) for i in indices):
+                    return True
+    return False
+
+
+def _at_one_start(
+    node: t.Node, definitions: tuple[Definition, ...], seed: str, digits: int, policy: AnswerPolicy
+) -> dict[str, Any]:
+    """Where a chosen σ_1 vanishes, the comparison is made for a small β̄_0 > 0."""
     try:
         return _decided(node, definitions, seed, digits, policy, soft=False)
     except Singular:

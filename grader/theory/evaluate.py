@@ -81,7 +81,7 @@ class Evaluator(Naming):
             case t.Add(terms):
                 return self.sum_of(terms, s)
             case t.Mul(factors):
-                if self.model.family == "score":
+                if self.model.family == "score" and not self.mask_is_matrix:
                     refuse_outer_mask(factors)
                 total = self.eval(factors[0], s)
                 for factor in factors[1:]:

@@ -15,7 +15,9 @@ class Functionals(CaseForms):
     """Operands about distributions and vectors."""
 
     def expectation(self) -> t.Node:
-        self.take("name")
+        token = self.take("name")
+        if self.family == "diffusion" and self.kind() in ("(", "[") and self.conditional_inside():
+            return self.arguments(t.Sym("E", (), token.column), self.take())  # E[x_t | x_0], a name of the mean
         under: list[t.Binder] = []
         if self.kind() == "_":
             self.take()

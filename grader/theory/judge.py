@@ -12,9 +12,10 @@ from grader.theory.deciding import ERROR_BOUND, component_index, many_digits
 from grader.theory.elbo import elbo_equal
 from grader.theory.errors import ReadError, UnknownSymbol
 from grader.theory.gaussians import transition_equal
+from grader.theory.noise_of_x_t import with_noise_of_x_t
 from grader.theory.outcomes import Outcome, guarded
 from grader.theory.reading import Reading, Statement, read
-from grader.theory.stated import answer_and_reference, left_side_doubt
+from grader.theory.stated import answer_and_reference, known_called_k, left_side_doubt
 from grader.theory.value_decision import decide_value, seed_of
 from grader.theory.values import MORE_DIGITS
 from grader.theory.verdict import AnswerPolicy, Judgement
@@ -53,6 +54,10 @@ def printable(text: str) -> str:
 
 def judge_reading(reading: Reading, policy: AnswerPolicy = DEFAULT_POLICY) -> Judgement:
     """Judges an answer that was read already."""
+    if (noisy := with_noise_of_x_t(reading)) is not None:
+        judged = judge_reading(noisy, policy)
+        if judged.verdict == "correct":
+            return judged
     outcomes: list[Outcome] = []
     for statement in reading.answers:
         try:
@@ -139,6 +144,9 @@ def _judge_statement(reading: Reading, statement: Statement, policy: AnswerPolic
     deciders: dict[str, Callable[..., Outcome]] = {"2.1": _decide_elbo, "2.3": _decide_transition}
     decide = deciders.get(question, decide_value)
     outcome = guarded(lambda digits: decide(reading, node, reference, relation, policy, digits))
+    if question == "2.5" and outcome.mistake == "kind_mismatch" and (short := known_called_k(node)) is not None:
+        tried = guarded(lambda digits: decide(reading, short, reference, relation, policy, digits))
+        outcome = tried if tried.verdict == "correct" else outcome
     if question == "2.5" and outcome.mistake == "kind_mismatch" and component_index(node):
         sentence = (
             f"Components (index {component_index(node)}) and whole vectors stand side by side; a person looks at it."

@@ -20,6 +20,7 @@ from grader.theory.questions import FIXED
 from grader.theory.scope import Scope
 from grader.theory.typesetting import symbol_name
 from grader.theory.values import (
+    Matrix,
     Value,
     Vec,
     add_values,
@@ -30,6 +31,8 @@ from grader.theory.values import (
 
 _INDEXED = frozenset({"beta", "beta_bar", "alpha", "alpha_bar", "sigma"})
 _NOISE_BASES = ("epsilon",)
+_TIMES = frozenset({"t", "s", "i", "k", "n", "tau"})
+"""Parameters of a defined function that are times: SNR(t) = …"""
 
 
 class Naming(Laws):
@@ -41,6 +44,8 @@ class Naming(Laws):
     sigma_source: Naming | None
     noises: dict[t.Sym, Value]
     probes: dict[str, Value]
+    mask_is_matrix = False
+    """Does the text say M = diag(…)?"""
 
     def value(self, node: t.Node, scope: Scope | None = None) -> Value:
         raise NotImplementedError
@@ -48,6 +53,7 @@ class Naming(Laws):
     def sort_definitions(self, definitions: tuple[Definition, ...]) -> None:
         """Definitions proper, and equations that determine a further symbol through a known one."""
         names = {d.name for d in definitions}
+        self.mask_is_matrix = any(d.name == "M" and isinstance(d.body, t.Diag) for d in definitions)
         for definition in definitions:
             if definition.law or (
                 definition.name == "sigma" and definition.lhs == definition.body
@@ -211,8 +217,9 @@ class Naming(Laws):
             if node.name == "delta":
                 return model.scalar_symbols("delta")
             raise self.unknown(node)
+        vector: Any
         if name == "M":
-            vector = model.mask
+            vector = Matrix(model.mask.items) if self.mask_is_matrix else model.mask
         elif name == "s_theta":
             vector = model.function("s_theta", (self.score_symbol(t.Sym("x"), s),))
         else:
@@ -279,6 +286,12 @@ class Naming(Laws):
         if "i" in s.ints and self.model.family == "score":
             inner = replace(inner, ints={**{v: s.ints[v] for v in ("i", "j", "k") if v in s.ints}, **ints})
         arguments = node.args if isinstance(node, t.Call) else ()
+        if self.model.family in ("diffusion", "elbo"):
+            times = {}
+            for parameter, argument in zip(definition.parameters, arguments, strict=False):
+                if isinstance(parameter, t.Sym) and not parameter.index and parameter.name in _TIMES:
+                    times[parameter.name] = self.integer(argument, s)
+            return replace(inner, ints={**inner.ints, **times}) if times else inner
         if self.model.family == "gan" and arguments and definition.parameters:
             parameter, argument = definition.parameters[0], arguments[0]
             if isinstance(parameter, t.Sym) and isinstance(argument, t.Sym):

@@ -25,6 +25,8 @@ from grader.theory.tokens import Token, guess_language, tokenize
 from grader.theory.typesetting import typeset
 
 _BETA_BAR_0 = t.Sym("beta_bar", (t.number(0),))
+_X_NOW, _X_START = t.Sym("x", (t.Sym("t"),)), t.Sym("x", (t.number(0),))
+_SQUARED = t.Pow(t.Sym("sigma"), t.TWO)
 _X_BEFORE = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
 
 
@@ -109,6 +111,8 @@ def read(question: str, lang: str, text: str, definitions: Iterable[Definition] 
     if family == "score":
         tokens = _score_as_symbol(tokens)
     if question == "2.3":
+        tokens = _noise_as_symbol(tokens)
+    if question == "2.3":
         stated = stated_moments(tokens)
         if stated is not None:
             return _from_moments(question, language, text, stated, tuple(definitions))
@@ -127,6 +131,17 @@ def _score_as_symbol(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
         replace(token, value="s") if token.value == "score" and after in ("+", "-", "*", "(") else token
         for token, after in zip(tokens, following, strict=True)
     )
+
+
+def _noise_as_symbol(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """“… * noise, noise ~ N(0, I)”: the word is ε where it is multiplied or has a law, prose elsewhere."""
+    out = []
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1].kind if place else ""
+        after = tokens[place + 1].kind if place + 1 < len(tokens) else ""
+        as_symbol = token.value == "noise" and (before == "*" or after in ("~", "*"))
+        out.append(replace(token, value="epsilon", roman=False) if as_symbol else token)
+    return tuple(out)
 
 
 def _from_moments(
@@ -196,9 +211,12 @@ def classify(
             found.append(definition)
     if len(found) > MAX_DEFINITIONS:
         raise TooLarge(f"The text declares more than {MAX_DEFINITIONS} symbols.", 0)
+    if question == "2.3" and (apart := moments_apart(statements)) is not None:
+        return _from_two_statements(question, lang, text, statements, apart, (*found, *earlier))
     candidates = [k for k, role in enumerate(roles) if role == "answer"]
     if question == "2.3.beta_bar" and any(named[k] for k in candidates):
         candidates = [k for k in candidates if named[k]]
+    candidates = _concluded(statements, candidates, named)
     candidates = _without_named_parts(question, statements, candidates, named, found, roles)
     if not candidates:
         promoted = _root(statements, roles)
@@ -213,6 +231,40 @@ def classify(
     answers = tuple(final[k] for k in candidates)
     merged = tuple(found) + tuple(d for d in earlier if d.name not in {f.name for f in found})
     return Reading(question, lang, text, final, merged, answers, conditional)
+
+
+def _from_two_statements(
+    question: str, lang: str, text: str, statements: tuple[Statement, ...], gauss: t.Gauss,
+    definitions: tuple[Definition, ...],
+) -> Reading:  # fmt: skip
+    """“E[x_t | x_0] = …, Var[x_t | x_0] = …” as the Gaussian with these moments."""
+    answer = Statement((Member(text, 0, len(text), gauss),), ())
+    kept = tuple(d for d in definitions if d.body not in (gauss.mean, gauss.spread))
+    return Reading(question, lang, text, statements, kept, (answer,))
+
+
+def moments_apart(statements: tuple[Statement, ...]) -> t.Gauss | None:
+    """The Gaussian of a mean and a variance that are stated one after the other, and nothing else; else None."""
+    means, spreads = [], []
+    for statement in statements:
+        left, right = _lhs(statement), statement.final.node
+        if right is None or left is None or statement.relations[-1] != "=":
+            if statement.role == "prose":
+                continue
+            return None
+        if any(isinstance(part, t.Gauss) for part in t.walk(right)):
+            return None
+        if _names_moment(left, ("E", "mu", "mean")):
+            means.append(right)
+        elif _names_moment(left, ("Var", "var", "Cov", "cov", "Sigma", "variance")) or left == _SQUARED:
+            spreads.append(right)
+    return t.Gauss(means[0], spreads[0]) if len(means) == len(spreads) == 1 else None
+
+
+def _names_moment(left: t.Node, names: tuple[str, ...]) -> bool:
+    if isinstance(left, t.Call):
+        return left.name in names and left.args == (_X_NOW,) and set(left.given) <= {_X_START}
+    return isinstance(left, t.Sym) and left.name in names and left.index in ((), (t.Sym("t"),))
 
 
 def _lhs(statement: Statement) -> t.Node | None:
@@ -263,6 +315,12 @@ def _body(statement: Statement) -> t.Node | None:
         if member.node is not None:
             return member.node
     return None
+
+
+def _concluded(statements: tuple[Statement, ...], candidates: list[int], named: list[bool]) -> list[int]:
+    """“p_r (1 − D) = p_g D ⇒ D* = …”: equations before the conclusion that names the answer are its derivation."""
+    last = max((k for k in candidates if named[k] and statements[k].intro in ("⇒", "so")), default=-1)
+    return [k for k in candidates if k >= last or named[k] or len(statements[k].members) < 2]
 
 
 def _without_named_parts(

@@ -190,6 +190,11 @@ def only_prose(tokens: tuple[Token, ...], lang: str) -> bool:
     verbs = ("is", "are", "denotes", "be", "denote")
     if any(token.value in verbs for token in tokens[1:]):
         tail = next(k for k, token in enumerate(tokens) if token.value in verbs and k > 0)
+        if "of" in [token.value for token in tokens[tail:]]:  # “p_g is the density of G(z)”: of whom is no claim
+            owner = next(k for k, token in enumerate(tokens) if token.value == "of" and k > tail)
+            letters = all(len(x.value) == 1 or x.value in v.PROSE for x in tokens[owner:] if x.kind == "name")
+            noun = owner - tail >= 2 and all(_is_prose(x) for x in tokens[tail:owner])
+            return noun and letters and not any(x.kind in ("num", "-") for x in tokens[owner:])
         return all(
             token.kind == "name" and token.value in v.PROSE for token in tokens[tail:] if token.kind == "name"
         ) and not any(token.kind == "num" for token in tokens[tail:])

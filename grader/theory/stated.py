@@ -41,7 +41,7 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
     if final.node is None:
         raise final.error or ReadError("The answer could not be read.", final.start)
     node, reference = final.node, right_answer(question)
-    left = members[0].node if len(members) > 1 else None
+    left = _without_average(members[0].node) if len(members) > 1 else None
     if question == "2.3.beta_bar" and isinstance(left, t.Sym) and left.name == "beta_bar" and len(left.index) == 1:
         stated_for = left.index[0]  # β̄_{t−1} = … is another quantity than β̄_t
         if isinstance(stated_for, t.Sym) and stated_for.name in ("s", "i", "j", "k", "n", "tau"):
@@ -55,6 +55,14 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
             if replaced is not left:
                 reference = replaced
     return node, reference, relation
+
+
+def _without_average(left: t.Node | None) -> t.Node | None:
+    """E[−log p_θ(x_0)] ≤ …, averaged over the data, states the bound as −log p_θ(x_0) ≤ … does."""
+    if isinstance(left, t.Expect):
+        inner = left.body.arg if isinstance(left.body, t.Neg) else left.body
+        return left.body if _is_evidence(inner) else left
+    return left
 
 
 def _asked_for(question: str, node: t.Node) -> bool:
@@ -106,3 +114,12 @@ def _is_evidence(node: t.Node | None) -> bool:
         and node.arg.args == (t.Sym("x", (t.number(0),)),)
         and not node.arg.given
     )
+
+
+def known_called_k(node: t.Node) -> t.Node | None:
+    """The formula with x_k read as x_known; None where k is an index, or where x_known has its own name."""
+    short = t.Sym("x", (t.Sym("k"),))
+    names = {n.name for n in t.walk(node) if isinstance(n, t.Sym)}
+    renamed = t.substitute(node, lambda n: t.Sym("x_known") if n == short else None)
+    still = any(n == t.Sym("k") for n in t.walk(renamed))
+    return None if renamed is node or still or "x_known" in names else renamed

@@ -24,6 +24,7 @@ _FUNCTIONS = {
     ),
     "score": frozenset({"s_theta", "s", "p", "p_theta", "q", "D", "s_phi"}),
 }
+_SPREADS = frozenset({"Var", "var", "Cov", "cov"})
 _INDEX_NAMES = frozenset({"t", "s", "i", "j", "k", "T", "n", "tau"})
 
 
@@ -264,13 +265,20 @@ class Symbols(Cursor):
         )
 
     def is_application(self, node: t.Sym) -> bool:
-        if self.kind() == "[":
+        if node.name in _SPREADS and self.conditional_inside():
+            return True
+        if self.kind() == "[" or node.name in _NEVER_FUNCTIONS[self.family]:
             return False
-        if node.name in _NEVER_FUNCTIONS[self.family]:
-            return False
+        if self.family in ("diffusion", "elbo") and not node.index and self.index_argument():
+            return True  # SNR(t − 1): a name of the student's own, at another time
         if node.name in _FUNCTIONS[self.family]:
             return not (self.family == "score" and node.name == "D") and not self.product_in_brackets(node)
         return self.simple_arguments()
+
+    def conditional_inside(self) -> bool:
+        """Does x_t | x_0 stand in the bracket that follows?"""
+        inside = self.tokens[self.at + 1 : self.find_closing(self.at)]
+        return sum(token.kind == "|" for token in inside) == 1
 
     def product_in_brackets(self, node: t.Sym) -> bool:
         """“p_g (p_r + p_g)” is a product although p_g is a function: its argument would be no point."""

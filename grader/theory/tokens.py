@@ -65,6 +65,9 @@ class _Scanner(TexCommands):
         self.out: list[Token] = []
         self.depth = 0
         self.spaced = False
+        self.dollars = latex and text.count("$") % 2 == 0 and "$" in text and "\\$" not in text
+        self.outside = self.dollars
+        """Does the scanner stand outside of $…$, in the prose around the formulas?"""
 
     def emit(self, kind: str, value: str, start: int, end: int, *, roman: bool = False) -> None:
         if len(self.out) >= MAX_TOKENS:
@@ -93,7 +96,11 @@ class _Scanner(TexCommands):
             return stop if end < 0 or end > stop else end
         if char == "$" or char == "`":
             self.spaced = True
-            return at + 1
+            end = at + 1
+            while end < stop and text[end] == char:
+                end += 1
+            self.outside = not self.outside if char == "$" and self.dollars else self.outside
+            return end
         if char.isdigit() and char.isascii():
             return self.number(at, stop)
         if char == "." and at + 1 < stop and text[at + 1].isascii() and text[at + 1].isdigit():
@@ -311,7 +318,7 @@ class _Scanner(TexCommands):
             self.emit("name", v.SAME_NAME.get(word, word), at, end, roman=roman)
         elif self.out and self.out[-1].kind in ("_", "{") and len(word) >= 3 and self.after_script():
             self.emit("name", word, at, end, roman=roman)
-        elif len(word) >= 4 and self.is_prose(word):
+        elif len(word) >= (2 if self.outside else 4) and self.is_prose(word):
             self.emit("name", word, at, end, roman=True)
         else:
             for offset, char in enumerate(word):

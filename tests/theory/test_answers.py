@@ -27,6 +27,7 @@ def cases(name: str) -> list[dict[str, Any]]:
         "students_three.jsonl",
         "program_forms.jsonl",
         "contradictions.jsonl",
+        "notations.jsonl",
     ],
 )
 def test_every_verdict_is_the_expected_one(name: str) -> None:
