@@ -35,6 +35,7 @@ MAX_DEPTH = 4
 TEXT_ENDINGS = (".py", ".toml", ".tex", ".md")
 NOTEBOOK_ENDING = ".ipynb"
 DATA_ENDINGS = (".ckpt",)
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 NEVER = frozenset({"conftest.py", "sitecustomize.py", "usercustomize.py", "setup.py"})
 """Files that Python or a tool would run by itself; never used."""
 PROVIDED = frozenset({"hw5_utils.py", "README.md"})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 from grader.model import SubmissionError
 from grader.rubric import Rubric
-from grader.submission import Submission, open_submission
+from grader.submission import ARCHIVE_ENDINGS, Submission, open_submission
 
 MODULE_OF_TRACK = {"ddpm": "hw5_ddpm", "score": "hw5_diffusion"}
 MODULES = ("hw5_gan", "hw5_diffusion", "hw5_ddpm")
@@ -67,5 +68,21 @@ def _is_stub(function: ast.FunctionDef) -> bool:
 
 
 def open_homework(path: Path) -> Submission:
-    """The submission at a path, with this homework's modules. Raises SubmissionError."""
-    return open_submission(path, modules=ASKED)
+    """The submission at a path, with this homework's modules. Raises SubmissionError.
+
+    A folder that holds nothing to grade but one archive (a learning platform's download) is read from the archive.
+    """
+    submission = open_submission(path, modules=ASKED)
+    if submission.files or not path.is_dir():
+        return submission
+    archives = [i.name for i in submission.ignored if i.name.lower().endswith(ARCHIVE_ENDINGS)]
+    places = [path / name for name in archives if (path / name).is_file() and not (path / name).is_symlink()]
+    if len(places) != 1:
+        return submission
+    inner = open_submission(places[0], modules=ASKED)
+    return replace(
+        inner,
+        origin=submission.origin,
+        ignored=(*(i for i in submission.ignored if i.name not in archives), *inner.ignored),
+        notes=(f"Read from {archives[0]}.", *inner.notes),
+    )

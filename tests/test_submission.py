@@ -163,3 +163,30 @@ def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path, name: str) -> Non
         path.write_bytes(b"" if name == "empty.zip" else b"this is no archive")
     with pytest.raises(SubmissionError, match=name):
         read(path)
+
+
+def test_a_folder_with_nothing_but_one_archive_is_read_from_it(tmp_path: Path) -> None:
+    from grader.model import SubmissionError
+    from grader.tracks import open_homework
+
+    place = tmp_path / "Lovelace_12_file"
+    place.mkdir()
+    zipped(place / "Work.ZIP", {"hw5/hw5_gan.py": b"x = 1"})
+    (place / "report.pdf").write_bytes(b"%PDF")
+    found = open_homework(place)
+    assert list(found.files) == ["hw5_gan.py"]
+    assert found.origin == place.name
+    assert found.notes == ("Read from Work.ZIP.",)
+    assert [i.name for i in found.ignored] == ["report.pdf"]
+    zipped(place / "second.zip", {"hw5_gan.py": b"x = 2"})
+    assert open_homework(place).files == {}, "which of two is meant is not guessed"
+    (place / "second.zip").unlink()
+    (place / "hw5_ddpm.py").write_text("y = 1")
+    assert list(open_homework(place).files) == ["hw5_ddpm.py"], "plain files have precedence"
+    (place / "hw5_ddpm.py").unlink()
+    (place / "Work.ZIP").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(SubmissionError, match=r"Work\.ZIP"):
+        open_homework(place)
+    (place / "Work.ZIP").unlink()
+    (place / "linked.zip").symlink_to(zipped(tmp_path / "other.zip", {"hw5_gan.py": b"secret = 1"}))
+    assert open_homework(place).files == {}, "no link is followed"

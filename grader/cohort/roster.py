@@ -14,9 +14,9 @@ import yaml
 
 from grader.model import GraderError
 from grader.report.standing import Student
+from grader.submission import ARCHIVE_ENDINGS
 
 METADATA = "submission_metadata.yml"
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 SINGLE_FILES = (".py", ".ipynb", ".tex", ".md", ".toml")
 MOST_STAMPED_FILES = 5000
 """Entries of one submission whose size and time are looked at to see a change."""
@@ -65,7 +65,7 @@ def read_roster(folder: Path) -> Roster:
         roster = Roster(tuple(_plain(entry) for entry in _entries(folder)))
     if not roster.hand_ins:
         raise RosterError(
-            f"{folder} holds no submission; expected folders, archives ({', '.join(ARCHIVES)}) "
+            f"{folder} holds no submission; expected folders, archives ({', '.join(ARCHIVE_ENDINGS)}) "
             f"or an unpacked Gradescope export with {METADATA}."
         )
     return roster
@@ -79,12 +79,12 @@ def _entries(folder: Path) -> list[Path]:
             f"{folder} looks like one submission ({python[0]} lies in it), not like a class; "
             f"grade it with: grader check {folder}"
         )
-    return [e for e in found if e.is_dir() or e.name.lower().endswith((*ARCHIVES, *SINGLE_FILES))]
+    return [e for e in found if e.is_dir() or e.name.lower().endswith((*ARCHIVE_ENDINGS, *SINGLE_FILES))]
 
 
 def _plain(entry: Path) -> HandIn:
     name = entry.name
-    for suffix in sorted(ARCHIVES + SINGLE_FILES, key=len, reverse=True):
+    for suffix in sorted(ARCHIVE_ENDINGS + SINGLE_FILES, key=len, reverse=True):
         if entry.is_file() and name.lower().endswith(suffix):
             name = name[: -len(suffix)]
             break
