@@ -11,7 +11,7 @@ import typer
 from grader.model import GraderError
 
 if TYPE_CHECKING:
-    from grader.cohort.records import Row
+    from grader.cohort.records import Row, Rules, Stamp
     from grader.cohort.store import Store
 
 COULD_NOT = 1
@@ -57,58 +57,50 @@ def _find(store: Store, name: str) -> Row:
 
 
 def _of_class(store: Store, question: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from grader.cohort.decisions import decision_history
     from grader.cohort.settings import rules_history
 
-    console = Console(highlight=False)
-    rules = Table("rules from", "by", "rubric", "tolerances", "late policy", "grader", title_justify="left")
+    print("Rules")
     for held in rules_history(store):
-        digests = (held.rubric_digest, held.tolerances_digest, held.late_digest)
-        rules.add_row(held.at, held.by_whom, *(digest[:SHORT] or "none" for digest in digests), held.grader_version)
-    console.print(rules)
+        late = f"late policy {held.late_digest[:SHORT]}" if held.late_digest else "no late policy"
+        print(f"  from {_when(held.at)}  {_rules(held)}, {late}; by {held.by_whom}")
     pseudonyms = {row.key: row.pseudonym for row in store.rows()}
-    made = Table("decided", "by", "question", "for", "share", "comment", "taken back", title_justify="left")
-    for decision, undone_at in decision_history(store):
-        if question in ("", decision.number):
-            whom = pseudonyms.get(decision.submission, "everyone with the answer")
-            said = (str(decision.share), decision.comment, undone_at)
-            made.add_row(decision.at, decision.by_whom, decision.number, whom, *said)
-    if made.row_count:
-        console.print(made)
+    made = [(d, undone_at) for d, undone_at in decision_history(store) if question in ("", d.number)]
+    print("Decisions" if made else "No decision yet")
+    for decision, undone_at in made:
+        whom = pseudonyms.get(decision.submission, "everyone with the answer")
+        said = f": {decision.comment}" if decision.comment else ""
+        gone = f" (taken back {_when(undone_at)})" if undone_at else ""
+        share = f"{decision.share} of the awaiting points of {decision.number}"
+        print(f"  {_when(decision.at)}  {share} for {whom}{said}; by {decision.by_whom}{gone}")
 
 
 def _of_submission(store: Store, row: Row, question: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from grader.report.text import WORDS, number
 
-    shown = Table(
-        "question", "at", "points", "outcome", "mistake", "cause", "by", "rubric", "grader", title_justify="left"
-    )
-    for number_of in sorted(store.grades(row.id).get(row.id, {})):
-        if question not in ("", number_of):
-            continue
-        for grade in store.history(row.id, number_of):
-            verdict, stamp = grade.verdict, grade.stamp
-            awaiting = f" (+{number(verdict.awaiting)}?)" if verdict.awaiting else ""
-            shown.add_row(
-                number_of,
-                grade.at,
-                f"{number(verdict.points)}{awaiting}",
-                WORDS[verdict.outcome],
-                verdict.mistake or "",
-                grade.cause,
-                stamp.by_whom,
-                stamp.rubric_digest[:SHORT],
-                stamp.grader_version,
-            )
-    if not shown.row_count:
+    asked = [n for n in sorted(store.grades(row.id).get(row.id, {})) if question in ("", n)]
+    if not asked:
         raise GraderError(f"{row.key} has no grade{f' of question {question}' if question else ''}.")
-    Console(highlight=False).print(shown)
+    for name in asked:
+        print(name)
+        for grade in store.history(row.id, name):
+            verdict = grade.verdict
+            awaiting = f" (+{number(verdict.awaiting)}?)" if verdict.awaiting else ""
+            seen = f"{WORDS[verdict.outcome]}{f', {verdict.mistake}' if verdict.mistake else ''}"
+            points = f"{number(verdict.points)}{awaiting} points, {seen}"
+            print(f"  {_when(grade.at)}  {points}; {grade.cause} by {grade.stamp.by_whom}; {_rules(grade.stamp)}")
+
+
+def _rules(stamp: Rules | Stamp) -> str:
+    return (
+        f"rubric {stamp.rubric_digest[:SHORT]}, tolerances {stamp.tolerances_digest[:SHORT]}, "
+        f"grader {stamp.grader_version}"
+    )
+
+
+def _when(at: str) -> str:
+    """The time of a row (ISO 8601, UTC) as people write it."""
+    return at[:16].replace("T", " ")
 
 
 def report(

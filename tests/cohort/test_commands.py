@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -190,22 +191,21 @@ def test_the_history_of_a_class_and_of_a_grade_can_be_read(late_class: Path, set
         one = next(m for m in group.members if m.key == "ada")
         decide(store, settings, group, Fraction(1, 2), [], "", "emmy")
         decide(store, settings, group, Fraction(1), [], "Better than it reads.", "emmy", one)
-    wide = {"env": {"COLUMNS": "200"}}
-    of_class = runner.invoke(app, ["history", str(late_class)], **wide).stdout
-    assert settings.stamp.rubric_digest[:8] in of_class
-    assert "everyone with the answer" in of_class
-    assert "Better than it reads." in of_class
+    command = ["history", str(late_class)]
+    of_class = runner.invoke(app, command).stdout
+    digests = (settings.stamp.rubric_digest, settings.stamp.tolerances_digest)
+    assert f"rubric {digests[0][:8]}, tolerances {digests[1][:8]}, grader " in of_class
+    assert "1/2 of the awaiting points of 1.3 for everyone with the answer; by emmy" in of_class
+    assert f"1 of the awaiting points of 1.3 for {pseudonym}: Better than it reads.; by emmy" in of_class
     assert "ada" not in of_class, "the history of the class names nobody"
     for name in ("ada", pseudonym):
-        shown = runner.invoke(app, ["history", str(late_class), name, "--question", "1.3"], **wide).stdout
-        lines = [line for line in shown.splitlines() if " 1.3 " in line]
-        assert [("a person decides" in x, "reviewed" in x, "emmy" in x) for x in lines] == [
-            (True, False, False),
-            (False, True, True),
-            (False, True, True),
+        head, *lines = runner.invoke(app, [*command, name, "--question", "1.3"]).stdout.splitlines()
+        assert head == "1.3"
+        told = [re.fullmatch(r"  \S+ \S+  (.*?); (\w+ by \w+); rubric .*", line).groups() for line in lines]
+        assert told == [
+            ("0 (+1?) points, a person decides", "graded by grader"),
+            ("0.5 points, partly right, reviewed", "reviewed by emmy"),
+            ("1 points, right", "reviewed by emmy"),
         ]
-    assert "knows no submission" in runner.invoke(app, ["history", str(late_class), "nobody"]).stderr
-    assert (
-        "has no grade of question 9.9"
-        in runner.invoke(app, ["history", str(late_class), "ada", "--question", "9.9"]).stderr
-    )
+    assert "knows no submission" in runner.invoke(app, [*command, "nobody"]).stderr
+    assert "has no grade of question 9.9" in runner.invoke(app, [*command, "ada", "--question", "9.9"]).stderr
