@@ -156,11 +156,15 @@ def grade(
 def _in_order(questions: Sequence[Question]) -> Iterator[Question]:
     """Theory first, while the student process warms up; then coding, the cheapest first.
 
-    The coding checks are imported, with torch, only when the theory is done.
+    What students don't see comes after all that they see, so that it cannot change what they see: not by the time that
+    it takes, not by a failure that another question needs. The coding checks are imported, with torch, only when the
+    theory is done.
     """
-    yield from (q for q in questions if not is_coding(q.check))
-    coding = [q for q in questions if is_coding(q.check)]
-    yield from sorted(coding, key=lambda q: COST_ORDER[find_check(q.check).cost])
+    for shown in (True, False):
+        some = [q for q in questions if (q.visibility == "visible") is shown]
+        yield from (q for q in some if not is_coding(q.check))
+        coding = [q for q in some if is_coding(q.check)]
+        yield from sorted(coding, key=lambda q: COST_ORDER[find_check(q.check).cost])
 
 
 def _ignored(submission: Submission) -> list[str]:
@@ -215,7 +219,7 @@ def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
                 finally:
                     bench.close()
                     output = bench.output
-                    lab.notes.extend(_about(f"{check.module}.py", n) for n in bench.notes)
+                    _keep_notes([_about(f"{check.module}.py", n) for n in bench.notes], question, lab, record)
                 if bench.unusable is not None:
                     record.failures[WHOLE] = bench.unusable
     except StudentFailure as fault:
@@ -235,6 +239,14 @@ def measure(check: Check, question: Question, desk: Desk, lab: Lab) -> Evidence:
         output=output,
         seconds=time.perf_counter() - begun,
     )
+
+
+def _keep_notes(notes: list[str], question: Question, lab: Lab, record: Record) -> None:
+    """What was seen of a module goes to the whole report; what only a hidden question saw of it, to that question."""
+    if question.visibility == "visible":
+        lab.notes.extend(notes)
+    else:
+        record.notes.extend(note for note in notes if note not in lab.notes)
 
 
 def _about(file: str, note: str) -> str:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ def _grade(source: Path, tree: Path, name: str) -> Verified:
     shutil.copytree(submission, tree / "submission", ignore=shutil.ignore_patterns("__pycache__"))
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", _ENTRY, str(source), str(tree)]
+    begun = time.monotonic()
     try:
         ran = subprocess.run(
             command, cwd=source, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
@@ -64,7 +66,7 @@ def _grade(source: Path, tree: Path, name: str) -> Verified:
     results = tree / "results" / "results.json"
     if ran.returncode or not results.exists():
         raise GraderError(f"The archive could not grade submissions/{name}:\n{ran.stderr[-4000:]}")
-    return _verified(name, json.loads(results.read_text("utf-8")))
+    return _verified(name, json.loads(results.read_text("utf-8")), time.monotonic() - begun)
 
 
 _ENTRY = """
@@ -80,7 +82,7 @@ grade_tree(Path(sys.argv[2]))
 """
 
 
-def _verified(name: str, document: Mapping[str, Any]) -> Verified:
+def _verified(name: str, document: Mapping[str, Any], seconds: float) -> Verified:
     awaiting = 0.0
     for test in document["tests"]:
         waits = float(test["extra_data"]["awaiting_review"])
@@ -95,5 +97,5 @@ def _verified(name: str, document: Mapping[str, Any]) -> Verified:
         float(document["score"]),
         awaiting,
         sum(float(test["max_score"]) for test in document["tests"]),
-        float(document.get("execution_time", 0)),
+        seconds,
     )

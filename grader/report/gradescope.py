@@ -50,17 +50,19 @@ LEADERBOARD = ("energy", "Energy distance of the samples")
 def results_document(report: Report, feedback: Feedback = PLAIN) -> dict[str, Json]:
     """The results.json of a report. Valid at every moment of a run; `score` is the sum of the tests' scores.
 
-    What is said of the whole (text and time) counts visible questions only: a hidden one is not given away by a sum.
-    Pictures are sent once the run has ended.
+    What is said of the whole (text, time, leaderboard, how many pictures fit, whether the run has ended) counts visible
+    questions only: a hidden one is not given away by a sum. Pictures are sent once the last visible one is graded.
     """
     shown = tuple(r for r in report.results if r.question.visibility == "visible")
-    concealed_s = sum(r.evidence.seconds for r in report.results if r.question.visibility != "visible")
-    budget = PictureBudget(feedback.picture_kb if report.complete else 0)
-    tests = [_test(r, feedback, budget) for r in report.results]
+    complete = not any(r.question.number in report.waiting for r in shown)
+    budget = PictureBudget(feedback.picture_kb if complete else 0)
+    made = {r.question.number: _test(r, feedback, budget) for r in shown}
+    left_out = budget.left_out
+    tests = [made.get(r.question.number) or _test(r, feedback, budget) for r in report.results]
     document = {
         "score": points(report.score),
-        "execution_time": max(0, round(report.seconds - concealed_s)),
-        "output": summary_text(replace(report, results=shown)),
+        "execution_time": round(sum(r.evidence.seconds for r in shown)),
+        "output": summary_text(replace(report, results=shown, complete=complete)),
         "output_format": "text",
         "test_output_format": feedback.format,
         "test_name_format": "text",
@@ -73,11 +75,11 @@ def results_document(report: Report, feedback: Feedback = PLAIN) -> dict[str, Js
             "isolation": list(report.isolation),
             "complete": report.complete,
             "awaiting_review": points(report.awaiting),
-            "pictures_left_out": budget.left_out,
+            "pictures_left_out": left_out,
         },
     }
     if feedback.leaderboard:
-        document["leaderboard"] = leaderboard(report.results)
+        document["leaderboard"] = leaderboard(shown)
     return document
 
 

@@ -112,23 +112,6 @@ def test_a_failure_of_the_html_costs_the_markup_not_the_words(monkeypatch: pytes
     assert "The mask multiplies only x_known." in document["tests"][1]["output"]
 
 
-def test_a_hidden_question_shows_neither_in_the_text_nor_in_the_time() -> None:
-    shown = result("1.1", "passed", points="2")
-    hidden = result(
-        "9.9",
-        "failed",
-        worth="5",
-        visibility="hidden",
-        message="secret",
-        evidence=Evidence("gan.training", seconds=9.0),
-    )
-    with_it = results_document(report(shown, hidden), Feedback())
-    without = results_document(report(shown), Feedback())
-    assert with_it["output"] == without["output"]
-    assert with_it["execution_time"] < without["execution_time"]  # 12.5 s of the whole run less its own 9 s
-    assert with_it["tests"][1]["visibility"] == "hidden"
-
-
 def test_no_hidden_value_reaches_what_a_student_reads() -> None:
     document = results_document(full_report(), Feedback())
     assert SECRET not in document["output"] + "".join(t["output"] for t in document["tests"])
