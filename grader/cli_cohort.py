@@ -182,8 +182,12 @@ def _show_changes(regrading: Regrading) -> None:
     if regrading.late_before or regrading.late_after:
         print(f"Late hand-ins that lose points: {regrading.late_before} before, {regrading.late_after} after.")
     if changes:
-        head = ("submission", "counted before", "counts after", "by", "lateness takes", "questions")
-        shown = Table(*head, title_justify="left")
+        shown = Table(title="Points that count, after lateness", title_justify="left")
+        shown.add_column("submission", no_wrap=True)
+        for head in ("before", "after", "by"):
+            shown.add_column(head, justify="right", no_wrap=True)
+        for head in ("late", "questions"):
+            shown.add_column(head)
         for change in changes[:MOST_SHOWN_CHANGES]:
             by = change.after - change.before
             was, will = (percent(1 - late.factor) for late in (change.lateness_before, change.lateness_after))

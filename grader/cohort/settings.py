@@ -106,9 +106,10 @@ def check_same_rules(store: Store, settings: ClassSettings) -> None:
     kept = [_digest(store.setting(name) or "") for name in (RUBRIC, TOLERANCES)]
     same = [settings.stamp.rubric_digest, settings.stamp.tolerances_digest]
     if store.setting(RUBRIC) is not None and kept != same:
+        own = "" if settings.rubric.path == str(default_paths()[0]) else f" --rubric {settings.rubric.path}"
         raise GraderError(
             f"The grades in {store.path} stand on another rubric or other tolerances than this run's. "
-            f"Bring them to the new ones first, in seconds and without student code: grader regrade {store.path}"
+            f"Bring them to the new ones first, in seconds and without student code: grader regrade {store.path}{own}"
         )
 
 

@@ -34,11 +34,16 @@ class QuestionSummary:
     seconds: list[float] = field(default_factory=list)
     pairs: list[tuple[float, float]] = field(default_factory=list)
     """(share here, share of all the other decided points)."""
+    undecided: int = 0
+    """Submissions with points here that await a person: they have not failed it."""
+    causes: Counter[str] = field(default_factory=Counter)
+    """The mistakes of those that got nothing."""
 
     @property
     def failed_share(self) -> float:
-        """Share of the decided submissions that got nothing."""
-        return sum(1 for s in self.shares if s == 0) / len(self.shares) if self.shares else 0.0
+        """Share of the submissions that got nothing and for which nothing awaits a person."""
+        looked_at = len(self.shares) + self.undecided
+        return sum(1 for s in self.shares if s == 0) / looked_at if looked_at else 0.0
 
     @property
     def correlation(self) -> float | None:
@@ -56,7 +61,8 @@ class QuestionSummary:
         """Why an instructor should look at this check."""
         found = []
         if self.failed_share > MANY_FAIL:
-            found.append(f"{self.failed_share:.0%} fail it")
+            most = ", ".join(f"{cause} {count} times" for cause, count in self.causes.most_common(2))
+            found.append(f"{self.failed_share:.0%} fail it{f' ({most})' if most else ''}")
         correlation = self.correlation
         if correlation is not None and correlation < 0:
             found.append(f"who passes it is worse elsewhere (correlation {correlation:.2f})")
@@ -102,8 +108,13 @@ class ClassSummary:
             summary.outcomes[verdict.outcome] += 1
             summary.seconds.append(result.evidence.seconds)
             self.mistakes.update((question.number, question.title, m) for m in verdict.mistakes)
-            if verdict.awaiting or verdict.outcome == "skipped":
+            if verdict.outcome == "skipped":
                 continue
+            if verdict.awaiting:
+                summary.undecided += 1
+                continue
+            if not verdict.points and verdict.mistake:
+                summary.causes[verdict.mistake] += 1
             share = float(verdict.points / question.points)
             summary.shares.append(share)
             others = report.decided_max - question.points

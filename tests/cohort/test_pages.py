@@ -94,8 +94,9 @@ def test_the_class_page_names_what_more_than_a_third_fail_and_no_student(
         assert write_pages(store, settings, LATE, tmp_path / "pages") == 14
     page = (tmp_path / "pages" / "class.html").read_text("utf-8")
     suspicious = page.partition("Suspicious checks")[2].partition("<h2>")[0]
-    assert re.search(r"1\.1\.result</strong>.*50% fail it", suspicious)
+    assert re.search(r"1\.1\.result</strong>.*50% fail it \(unnamed 7 times\)", suspicious)
     assert "3.3" not in suspicious
+    assert "1.3" not in suspicious, "who awaits a person has not failed"
     assert "unnamed" in page.partition("Most frequent mistakes")[2]
     for secret in ("Lovelace", "Name Of", "example.edu"):
         assert secret not in page
@@ -114,6 +115,24 @@ def test_the_class_page_names_what_more_than_a_third_fail_and_no_student(
     assert row.groups()[1:] == (before, counted)
     in_time = (tmp_path / "pages" / "s02.html").read_text("utf-8").partition("</header>")[0]
     assert "lateness" not in in_time
+
+
+def test_what_awaits_a_person_has_not_failed(settings: ClassSettings) -> None:
+    from grader.model import Evidence, QuestionResult, Report, Verdict
+    from grader.report.class_page import summarise
+    from grader.report.standing import Standing
+
+    question = next(q for q in settings.rubric.questions if q.number == "1.3")
+    missing = Verdict("failed", Fraction(0), mistake="missing_answer", mistakes=("missing_answer",))
+    awaiting = Verdict("needs_review", Fraction(0), question.points)
+
+    def suspicions(failed: int, waiting: int) -> list[str]:
+        results = [QuestionResult(question, v, Evidence("c")) for v in [missing] * failed + [awaiting] * waiting]
+        summary = summarise("t", [Standing("k", "p", (), Report("t", "ddpm", "o", "d", (r,))) for r in results])
+        return summary.questions[question.number, question.check].suspicions
+
+    assert suspicions(4, 8) == []
+    assert suspicions(5, 7) == ["42% fail it (missing_answer 5 times)"]
 
 
 def test_a_check_that_goes_against_the_rest_is_suspicious(settings: ClassSettings) -> None:
