@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -21,9 +22,12 @@ from grader.model import GraderError, SubmissionError
 from grader.student.nursery import Nursery
 from grader.tracks import open_homework
 
+log = logging.getLogger(__name__)
 CONNECT_S = 30.0
 LOST_ATTEMPTS = 3
 """How often a submission is begun anew when the worker that graded it is lost."""
+ALONE_S = 60.0
+"""Without a worker for so long, the run says so: an adaptive cluster may need a while, a broken job script for ever."""
 JOBS_IN_FLIGHT = 2
 """For each thread of the cluster: one running and one waiting, so that the client's memory stays flat."""
 
@@ -62,7 +66,9 @@ class DaskExecutor:
         try:
             self._distributed: Any = import_module("distributed")
         except ImportError:
-            raise GraderError("--dask needs the package `distributed`: pip install 'grader[cluster]'.") from None
+            raise GraderError(
+                "--dask needs the package `distributed`: in the grader's folder, .venv/bin/pip install -e '.[cluster]'."
+            ) from None
         self._setup = msgspec.msgpack.encode(setup)
         try:
             self._client = self._distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
@@ -74,6 +80,9 @@ class DaskExecutor:
         source = iter(jobs)
         waiting: dict[str, tuple[Job, int]] = {}
         completed = self._distributed.as_completed(loop=self._client.loop, raise_errors=False)
+        patience = threading.Timer(ALONE_S, self._say_if_alone)
+        patience.daemon = True
+        patience.start()
         try:
             while True:
                 for job in self._take(source, len(waiting)):
@@ -99,8 +108,17 @@ class DaskExecutor:
                 del waiting[key]
                 yield answer
         finally:
+            patience.cancel()
             self._client.cancel(completed.futures)
             self._client.close()
+
+    def _say_if_alone(self) -> None:
+        if not self._client.nthreads():
+            log.warning(
+                "No worker has come to %s in %.0f s. The jobs wait for one: look at the output of the cluster's own jobs.",
+                self._client.scheduler.address,
+                ALONE_S,
+            )
 
     def _take(self, source: Iterator[Job], in_flight: int) -> Iterator[Job]:
         threads = sum(self._client.nthreads().values())
