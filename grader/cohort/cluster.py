@@ -115,7 +115,7 @@ class DaskExecutor:
     def _say_if_alone(self) -> None:
         if not self._client.nthreads():
             log.warning(
-                "No worker has come to %s in %.0f s. The jobs wait for one: look at the output of the cluster's own jobs.",
+                "No worker has come to %s in %.0f s. The jobs wait: look at what the cluster's own jobs print.",
                 self._client.scheduler.address,
                 ALONE_S,
             )

@@ -143,7 +143,7 @@ def test_ctrl_c_keeps_what_is_finished(a_class: Path, tmp_path: Path) -> None:
 @contextmanager
 def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A scheduler and two workers of one thread, without nannies: a killed worker stays lost."""
-    distributed = pytest.importorskip("distributed", reason="Dask is not installed: .venv/bin/pip install -e '.[cluster]'")
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed: ./setup.sh dev")
     run = [sys.executable, "-m", "dask"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": ENVIRONMENT, "cwd": ROOT}
     port = 18786 + os.getpid() % 1000
