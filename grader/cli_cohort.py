@@ -70,7 +70,7 @@ def cohort(
         with alone(store), Store(store) as opened:
             check_same_rules(opened, settings)
             opened.enrol(roster.hand_ins)
-            _say_unused(opened, late_policy(opened, settings, late))
+            _say_late(opened, late_policy(opened, settings, late))
             options = ClassOptions(track, quick, None if minutes is None else minutes * 60)
             work = plan(opened, settings, options, [h.key for h in roster.hand_ins])
             for note in roster.notes:
@@ -80,16 +80,20 @@ def cohort(
         stop(str(error))
 
 
-def _say_unused(store: Store, policy: LatePolicy | None) -> None:
-    """An extension that names nobody is a slip of the pen, and somebody's points."""
+def _say_late(store: Store, policy: LatePolicy | None) -> None:
+    """Where the late policy cannot do what its author means: an extension for nobody, a hand-in without a time."""
     from grader.cohort.late import unused_extensions
 
-    if policy is None or not policy.extensions:
+    if policy is None:
         return
-    students = store.students()
-    for name in unused_extensions(policy, [(row.key, students.get(row.id, ())) for row in store.rows()]):
+    students, rows = store.students(), store.rows()
+    for name in unused_extensions(policy, [(row.key, students.get(row.id, ())) for row in rows]):
+        print(f"note: the late policy has an extension for {name}, whom nobody in the class is.", file=sys.stderr)
+    timeless = sum(row.submitted_at is None for row in rows)
+    if timeless:
         print(
-            f"note: the late policy has an extension for {name}, but nobody in the class is called so.", file=sys.stderr
+            f"note: {timeless} of {len(rows)} hand-ins have no time: the late policy takes nothing off them.",
+            file=sys.stderr,
         )
 
 
@@ -118,8 +122,10 @@ def _run_jobs(store: Store, settings: ClassSettings, work: list[Job], executor: 
         f"{tally.finished} graded now, {before} before, {tally.failed} cannot be graded as they are, "
         f"{tally.ours} failed by the grader's fault."
     )
-    broken = store.connection.execute("SELECT count(*) FROM current_grade WHERE outcome = 'grader_error'").fetchone()[0]
-    if broken:
+    outcomes = dict(store.connection.execute("SELECT outcome, count(*) FROM current_grade GROUP BY outcome"))
+    if waiting := outcomes.get("needs_review"):
+        print(f"{waiting} answers await a person: grader review {store.path}")
+    if broken := outcomes.get("grader_error"):
         print(f"{broken} questions failed by the grader's fault; the same command tries them again.")
     rows = store.rows()
     for warning in sorted({warning for row in rows for warning in row.run.warnings}):
@@ -151,7 +157,7 @@ def regrade(
         with alone(store), Store(store, create=False) as opened:
             regrading = regrading_room.regrade(opened, settings, late)
             _show_changes(regrading)
-            _say_unused(opened, regrading.late)
+            _say_late(opened, regrading.late)
             if dry_run:
                 return
             if not yes and (regrading.changes or regrading.missing) and not typer.confirm("Write this?"):

@@ -12,7 +12,7 @@ from grader.cohort.judgement import judge_submission
 from grader.cohort.late import LatePolicy, lateness, read_late_policy
 from grader.cohort.pack import PackedVerdict, pack_verdict, unpack_verdict
 from grader.cohort.records import Grade
-from grader.cohort.settings import ClassSettings, keep_settings, late_policy, late_policy_before
+from grader.cohort.settings import ClassSettings, keep_settings, late_policy, late_policy_before, questions_before
 from grader.cohort.store import Store
 from grader.late import IN_TIME, Lateness
 from grader.model import Verdict
@@ -58,7 +58,7 @@ class Regrading:
 
 def regrade(store: Store, settings: ClassSettings, late: Path | None = None) -> Regrading:
     """Judges every graded submission anew, with another late policy if its file is given. Writes nothing."""
-    made, students = decisions(store), store.students()
+    made, students, asked = decisions(store), store.students(), questions_before(store)
     old_policy = late_policy_before(store)
     given = None if late is None else read_late_policy(late, settings.rubric.feedback)
     new_policy = given or late_policy(store, settings)
@@ -66,7 +66,8 @@ def regrade(store: Store, settings: ClassSettings, late: Path | None = None) -> 
     late_before = late_after = 0
     done = [row for row in store.rows() if row.state == "done"]
     for row in done:
-        current = store.grades(row.id).get(row.id, {})
+        counted = asked.get(row.run.track, frozenset())
+        current = {n: grade for n, grade in store.grades(row.id).get(row.id, {}).items() if n in counted}
         before = {number: grade.verdict for number, grade in current.items()}
         judged = judge_submission(settings, row.run.track, row.key, store.evidence(row.id), before, made)
         lacking = [n for n in judged.missing if not _still_left_out(before.get(n))]

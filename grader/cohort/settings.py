@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,7 @@ from grader.cohort.records import RULES_COLUMNS, Rules, Stamp, now
 from grader.cohort.store import Store
 from grader.cohort.version import grader_version
 from grader.model import GraderError
-from grader.rubric import Feedback, Rubric, read_rubric
+from grader.rubric import TRACKS, Feedback, Rubric, read_rubric
 from grader.run import default_paths
 from grader.scoring.tolerances import Tolerance, read_tolerances
 
@@ -138,6 +139,20 @@ def late_policy_before(store: Store) -> LatePolicy | None:
     kept = store.setting(LATE)
     if kept is None:
         return None
-    told = tomllib.loads(store.setting(RUBRIC) or "").get("feedback", {})
+    told = _rubric_before(store).get("feedback", {})
     known = {name: value for name, value in told.items() if name in Feedback.__struct_fields__}
     return read_late_policy(kept, msgspec.convert(known, Feedback))
+
+
+def questions_before(store: Store) -> dict[str, frozenset[str]]:
+    """The numbers that the rubric of the store's grades asks for, by track: an older question counts no more."""
+    rows = _rubric_before(store).get("question", [])
+    return {
+        track: frozenset(str(row.get("number")) for row in rows if row.get("track") in (None, track))
+        for track in TRACKS
+    }
+
+
+def _rubric_before(store: Store) -> dict[str, Any]:
+    """The stored rubric as it was written: a newer grader may know other checks and fields."""
+    return tomllib.loads(store.setting(RUBRIC) or "")

@@ -182,6 +182,13 @@ def test_an_extension_for_nobody_is_said(late_class: Path, tmp_path: Path) -> No
     assert "20% → 0%" in shown.stdout
     assert "extension for aleph" in shown.stderr
     assert "ada@example.edu" not in shown.stderr
+    assert "have no time" not in shown.stderr
+
+
+def test_a_late_policy_that_finds_no_times_says_so(make_class: MakeClass, tmp_path: Path) -> None:
+    (tmp_path / "late.toml").write_text(LATE)
+    command = ["regrade", str(make_class({"ada": {}})), "--late", str(tmp_path / "late.toml"), "--dry-run"]
+    assert "1 of 1 hand-ins have no time" in runner.invoke(app, command).stderr
 
 
 def test_the_history_of_a_class_and_of_a_grade_can_be_read(late_class: Path, settings: ClassSettings) -> None:

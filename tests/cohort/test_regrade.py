@@ -66,6 +66,31 @@ def test_moved_points_change_exactly_the_grades_that_they_touch(
         assert regrade(store, moved).changes == ()
 
 
+def test_a_question_that_is_dropped_is_gone_once_and_may_come_back(
+    make_class: MakeClass, settings: ClassSettings, tmp_path: Path
+) -> None:
+    text = default_paths()[0].read_text("utf-8")
+    blocks = text.split("[[question]]")
+    dropped = next(b for b in blocks if 'number = "1.1.steps"' in b)
+    kept = next(b for b in blocks if 'number = "1.1.result"' in b)
+    (tmp_path / "fewer.toml").write_text(
+        text.replace(f"[[question]]{dropped}", "").replace(kept, kept.replace('"1.5"', '"2"')), encoding="utf-8"
+    )
+    fewer = read_settings(tmp_path / "fewer.toml")
+    with Store(make_class({"ada": {}})) as store:
+        first = regrade(store, fewer)
+        (change,) = first.changes
+        assert {q.number for q in change.questions if q.after is None} == {"1.1.steps"}
+        write(store, fewer, first)
+        again = regrade(store, fewer)
+        assert again.changes == (), "what is asked no more is not lost anew"
+        (standing,) = standings(store, fewer, None)
+        assert standing.score == change.after
+        back = regrade(store, settings)
+        assert back.changes[0].before == change.after
+        assert "1.1.steps" in {q.number for q in back.changes[0].questions if q.before is None}
+
+
 def test_a_changed_answer_key_changes_the_verdict(make_class: MakeClass, tmp_path: Path) -> None:
     key = changed_rubric(tmp_path, ('topic = "3.3"\nexpected = true', 'topic = "3.3"\nexpected = false'))
     with Store(make_class({"ada": {}})) as store:
