@@ -48,6 +48,9 @@ def cohort(
     dask: Annotated[str | None, typer.Option(help="A Dask scheduler: tcp://host:8786.")] = None,
     track: Annotated[str, typer.Option(help="auto, ddpm or score.")] = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Leave the short trainings out.")] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw the homework's own figures, about a minute more for each.")
+    ] = False,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="For one submission; the rubric's limit.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda, for the trainings.")] = "cpu",
     rubric: RubricOption = None,
@@ -64,6 +67,8 @@ def cohort(
         stop(f"--track must be auto, ddpm or score, not {track!r}.", USAGE)
     if device not in ("auto", "cpu", "cuda"):
         stop(f"--device must be auto, cpu or cuda, not {device!r}.", USAGE)
+    if quick and pictures:
+        stop("--quick leaves the trainings out that --pictures needs; take one of them.", USAGE)
     try:
         settings = read_settings(rubric, tolerances, device=device)
         roster = read_roster(folder)
@@ -71,7 +76,7 @@ def cohort(
             check_same_rules(opened, settings)
             opened.enrol(roster.hand_ins)
             _say_late(opened, late_policy(opened, settings, late))
-            options = ClassOptions(track, quick, None if minutes is None else minutes * 60)
+            options = ClassOptions(track, quick, pictures, None if minutes is None else minutes * 60)
             work = plan(opened, settings, options, [h.key for h in roster.hand_ins])
             for note in roster.notes:
                 print(f"note: {note}", file=sys.stderr)

@@ -22,6 +22,8 @@ class ClassOptions:
 
     track: str = "auto"
     quick: bool = False
+    pictures: bool = False
+    """Whether the homework's own figures are drawn for the students' pages."""
     deadline_s: float | None = None
     """Wall seconds for one submission; None takes the rubric's container limit."""
 
@@ -71,6 +73,7 @@ def plan(store: Store, settings: ClassSettings, options: ClassOptions, keys: Ite
                 track=row.run.track if only else options.track,
                 only=only,
                 quick=options.quick,
+                pictures=options.pictures,
                 deadline_s=options.deadline_s or settings.rubric.limits.container_minutes * 60,
             )
         )

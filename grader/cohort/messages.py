@@ -34,6 +34,8 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     only: tuple[str, ...] = ()
     """Question numbers; empty for all."""
     quick: bool = False
+    pictures: bool = False
+    """Also the homework's own figures."""
     deadline_s: float = 600.0
     given_up: tuple[str, ...] = ()
     """Questions whose measurement killed earlier grading processes: left to a person."""

@@ -85,6 +85,7 @@ class Bench:
             track=job.track,  # type: ignore[arg-type]
             only=tuple(dict.fromkeys(wanted)),
             quick=job.quick,
+            pictures=job.pictures,
             device=self.device,
             deadline_s=job.deadline_s,
         )

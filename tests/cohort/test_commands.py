@@ -90,6 +90,13 @@ def test_what_the_quick_mode_left_out_is_all_that_a_full_run_measures(
         assert plan(store, settings, ClassOptions(quick=True)) == []
         jobs = plan(store, settings, ClassOptions())
         assert [job.only for job in jobs] == [tuple(q.number for q in trained)] * 2
+        assert [job.pictures for job in plan(store, settings, ClassOptions(pictures=True))] == [True, True]
+
+
+def test_pictures_are_not_promised_where_the_trainings_are_left_out(tmp_path: Path) -> None:
+    command = ["cohort", str(tmp_path), "--store", str(tmp_path / "s.sqlite"), "--quick", "--pictures"]
+    shown = runner.invoke(app, command)
+    assert (shown.exit_code, "--pictures needs" in shown.stderr) == (2, True)
 
 
 def test_what_the_grader_failed_on_is_measured_again_by_the_same_command(
