@@ -255,7 +255,15 @@ class ChainEvaluator(Evaluator):
     def standard(self, law: t.Node) -> bool:
         return isinstance(law, t.Gauss) and law.mean in (t.number(0), t.Sym("0")) and law.spread in (t.Sym("I"), t.ONE)
 
+    point_mass = False
+    """Was a KL divergence from q(x_0 | x_1, x_0) met, which is −log p_θ(x_0 | x_1) in a discrete chain only?"""
+
     def chain_divergence(self, node: t.Divergence, s: Scope) -> Value:
+        if node.kind == "KL" and node.q is not None and isinstance(node.p, t.Call) and node.p.name == "q":
+            of, given = self.times(node.p.args, s), self.times(node.p.given, s)
+            if of == {0} and 0 in given:
+                self.point_mass = True
+                return -self.n.apply("log", self.number(node.q, s))
         family, of, given = self.bound(node.p, s)
         if node.q is None or node.kind in ("JSD",):
             if node.kind == "H":

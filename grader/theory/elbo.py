@@ -6,7 +6,6 @@ which the t-terms are squared distances of x̂_θ(x_t) and x_0, with or without 
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 from grader.theory import tree as t
@@ -68,17 +67,25 @@ def _decided(
     has_constant = any(isinstance(n, t.Sym) and n.name in _CONSTANTS and n.name not in defined for n in t.walk(node))
     if has_constant:
         return _up_to_constant(node, definitions, seed, digits, policy, soft)
-    alive: set[str] | None = None
+    alive = list(FORMS)
+    point_mass = False
     difference: Difference | None = None
     for k, plan in enumerate(PLANS["elbo"]):
-        value, forms, shown_difference = _values(node, definitions, f"{seed}/{k}", plan, digits, soft)
-        matching = {name for name, expected in forms.items() if _close(value, expected, digits)}
-        alive = matching if alive is None else alive & matching
+        mine, right = _pair(f"{seed}/{k}", plan, digits, definitions, soft)
+        value, forms = _number(mine, node), Forms(right)
+        point_mass = mine.point_mass
+        if "bound" in alive and mine.n.close(value, forms.value("bound")):
+            alive = ["bound"]
+            continue
+        alive = [name for name in alive if mine.n.close(value, forms.value(name))]
         if not alive:
-            difference = shown_difference
+            expected = shown(mine.n, forms.value("bound"))
+            difference = Difference(point(mine.model, ""), shown(mine.n, value), expected, f"T = {plan.steps}")
             break
+    if alive and point_mass:
+        return {"verdict": "undecided", "sentence": "At t = 1 it holds the KL divergence from a point mass."}
     if alive:
-        shortened = not any(name in ("bound", "mixed") for name in alive)
+        shortened = not _WHOLE & set(alive)
         return {
             "verdict": "correct",
             "draws": len(PLANS["elbo"]),
@@ -105,29 +112,42 @@ def _number(evaluator: ChainEvaluator, node: t.Node) -> Real:
     return value
 
 
-def _forms(evaluator: ChainEvaluator) -> dict[str, Real]:
+FORMS: dict[str, tuple[str, ...]] = {
+    "bound": ("bound",),
+    "prediction": ("prediction",),
+    "prediction with prior": ("prediction", "prior"),
+    "prediction with scale": ("prediction", "scale"),
+    "prediction with prior with scale": ("prediction", "prior", "scale"),
+    "mixed": ("reconstruction", "prior", "prediction_from_2"),
+    "mixed without prior": ("reconstruction", "prediction_from_2"),
+}
+"""The accepted forms and their terms; the bound itself is tried first, and alone where it fits."""
+_WHOLE = frozenset({"bound", "mixed"})
+"""Forms that leave out no term without θ."""
+
+
+class Forms:
+    """Values of the accepted forms in one model, each term computed when it is first asked for."""
+
+    def __init__(self, evaluator: ChainEvaluator) -> None:
+        self.evaluator = evaluator
+        self.terms: dict[str, Real] = {}
+
+    def term(self, name: str) -> Real:
+        if name not in self.terms:
+            form = right_answer("2.1") if name == "bound" else elbo_forms()[name]
+            self.terms[name] = _number(self.evaluator, form)
+        return self.terms[name]
+
+    def value(self, name: str) -> Real:
+        first, *others = (self.term(part) for part in FORMS[name])
+        return sum(others, first)
+
+
+def forms_in(evaluator: ChainEvaluator) -> dict[str, Real]:
     """The values of every accepted form in one model."""
-    parts = {name: _number(evaluator, form) for name, form in elbo_forms().items() if name != "decomposition"}
-    zero = evaluator.n.mp.mpf(0)
-    out = {
-        "bound": _number(evaluator, right_answer("2.1")),
-        "mixed": parts["reconstruction"] + parts["prior"] + parts["prediction_from_2"],
-        "mixed without prior": parts["reconstruction"] + parts["prediction_from_2"],
-    }
-    for (a, prior), (b, scale) in product(
-        (("", zero), (" with prior", parts["prior"])), (("", zero), (" with scale", parts["scale"]))
-    ):
-        out[f"prediction{a}{b}"] = parts["prediction"] + prior + scale
-    return out
-
-
-def _values(
-    node: t.Node, definitions: tuple[Definition, ...], seed: str, plan: Plan, digits: int, soft: bool
-) -> tuple[Real, dict[str, Real], Difference]:
-    mine, right = _pair(seed, plan, digits, definitions, soft)
-    value, forms = _number(mine, node), _forms(right)
-    found = Difference(point(mine.model, ""), shown(mine.n, value), shown(mine.n, forms["bound"]), f"T = {plan.steps}")
-    return value, forms, found
+    forms = Forms(evaluator)
+    return {name: forms.value(name) for name in FORMS}
 
 
 def _close(a: Real, b: Real, digits: int) -> bool:
@@ -145,7 +165,7 @@ def _gaps(
         mine, right = _pair(seed, PLANS["elbo"][0], digits, definitions, soft, theta)
         mine.constant = constant
         value = _number(mine, node)
-        out.append({name: value - form for name, form in _forms(right).items()})
+        out.append({name: value - form for name, form in forms_in(right).items()})
     return out
 
 
@@ -162,7 +182,7 @@ def _up_to_constant(
     if any(_close(first[name], second[name], digits) for name in first):
         return {"verdict": "correct", "draws": 2, "credit_hint": "up_to_constant"}
     mine, right = _pair(seed, PLANS["elbo"][0], digits, definitions, soft, "first")
-    value, expected = _number(mine, node), _forms(right)["bound"]
+    value, expected = _number(mine, node), Forms(right).value("bound")
     found = Difference(
         point(mine.model, ""), shown(mine.n, value), shown(mine.n, expected), "T = 3, with the constant 0"
     )

@@ -184,6 +184,10 @@ class Evaluator(Naming):
         raise NotEvaluated(f"The norm of order {order[:10]} is not evaluated here.")
 
     def integer(self, node: t.Node, s: Scope) -> int:
+        if isinstance(node, t.Num) and node.value.denominator == 1 and abs(node.value) <= 10**6:
+            return int(node.value)
+        if isinstance(node, t.Sym) and not node.index and node.name in s.ints:
+            return s.ints[node.name]
         value = self.eval(node, s)
         if not self.n.is_real(value) or isinstance(value, Dual) or value != self.n.mp.floor(value):
             raise EvaluationError("An index is no integer.")

@@ -16,6 +16,8 @@ from grader.theory.deciding import PLANS, items_of, make_evaluator, make_model, 
 from grader.theory.definitions import Definition
 from grader.theory.errors import EvaluationError, ReadError
 from grader.theory.gaussians import moments
+from grader.theory.nearest import nearest_change
+from grader.theory.partial import what_is_right
 from grader.theory.questions import family_of
 from grader.theory.reading import Reading, parse
 from grader.theory.reference_answers import elbo_forms, right_answer, table
@@ -74,15 +76,16 @@ def catalogue(question: str) -> tuple[Mistake, ...]:
 
 
 def name_mistake(reading: Reading, node: t.Node) -> tuple[str, str] | None:
-    """(id, sentence) of the mistake or pair of mistakes that explains a wrong answer; None when none does."""
+    """(id, sentence) of the mistake, pair of mistakes or small change that explains a wrong answer; else None."""
     question = reading.question
     mine = signature(question, node, reading.definitions)
-    if mine is None:
-        return None
     known = singles(question)
-    if mine in known:
+    if mine is not None and mine in known:
         return known[mine]
-    return pairs(question).get(mine)
+    if mine is not None and (pair := pairs(question).get(mine)) is not None:
+        return pair
+    change = nearest_change(reading, node)
+    return what_is_right(reading, node) if change is None else (change.id, change.sentence)
 
 
 @cache

@@ -53,7 +53,7 @@ class Model:
         if value is None:
             bits = int.from_bytes(blake2b(full.encode(), digest_size=20).digest(), "big")
             mp = self.n.mp
-            a, b = mp.mpf(str(low)), mp.mpf(str(high))
+            a, b = self.n.decimal(low), self.n.decimal(high)
             value = a + (b - a) * (mp.mpf(2 * bits + 1) / (1 << 161))
             self._drawn[full] = value
         return value

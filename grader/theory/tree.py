@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +214,22 @@ Node: TypeAlias = (
 _NODES = (Num, Sym, Range, Call, Fun, Neg, Add, Mul, Div, Pow, Big, Integral, Binder, Expect, Divergence, Norm, Inner,
           Transpose, Diag, Grad, Component, Gauss, Branch, Cases)  # fmt: skip
 _FIELDS: dict[type, tuple[str, ...]] = {cls: tuple(f.name for f in fields(cls)) for cls in _NODES}
+
+
+def fields_of(node: Node) -> tuple[str, ...]:
+    """Names of a node's fields."""
+    return _FIELDS[type(node)]
+
+
+def is_node(value: object) -> TypeGuard[Node]:
+    """Is this a node, and no number, name or tuple of a node's fields?"""
+    return isinstance(value, _NODES)
+
+
+def with_field(node: Node, name: str, value: object) -> Node:
+    """The same node with another value in one field."""
+    values = {field_name: getattr(node, field_name) for field_name in _FIELDS[type(node)]}
+    return type(node)(**{**values, name: value})
 
 
 def children(node: Node) -> Iterator[Node]:

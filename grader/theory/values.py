@@ -55,6 +55,14 @@ class Numbers:
         self.tolerance = self.mp.mpf(10) ** (-(digits - 20))
         self.hidden_bits = int(HIDDEN * 3.33)
         self.noise_bits = int((digits - 12) * 3.33)
+        self._decimals: dict[float, Real] = {}
+
+    def decimal(self, value: float) -> Real:
+        """A bound of a draw, 0.08, as the decimal that it is written as."""
+        found = self._decimals.get(value)
+        if found is None:
+            found = self._decimals[value] = self.mp.mpf(str(value))
+        return found
 
     def number(self, value: Fraction | int) -> Real:
         if isinstance(value, int):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from grader.theory import judge_answer
 from grader.theory.mistakes import _base, catalogue, signature
+from grader.theory.near_misses import changes
 from grader.theory.questions import FAMILY
+from grader.theory.reading import parse
 from grader.theory.reference_answers import right_answer
+
+DATA = Path(__file__).parent / "data"
 
 
 @pytest.mark.parametrize("question", sorted(FAMILY))
@@ -40,9 +47,45 @@ def test_every_known_mistake_has_a_place_and_is_wrong(question: str) -> None:
             "sign+beta_not_squared",
         ),
         ("2.5", "s_theta(x,delta) - grad_x ||x - x_known*M||^2", "mask_on_x_known_only"),
+        # outside the catalogue: one small change of the student's own formula
+        ("1.1", "sigmoid(log p_r + log p_g)", "sign"),
+        ("2.3", "N(x_t; sqrt(1-betabar_t) x_0, betabar_{t-1} I)", "index_in_variance"),
+        ("2.3", "N(x_t; sqrt(a_t) x_0, (1-a_t) I), a_t = sum_{i=1}^t (1-beta_i)", "sum_for_product"),
+        ("2.4", "(bb_tm1*sqrt(1-beta_t)*x_t + beta_t*sqrt(1-bb_tm1)*x_0)/sqrt(bb_t)", "root_too_many"),
+        ("2.3.beta_bar", "1 - np.prod(1 - beta[0:t])", "starts_at_0"),
+        ("2.3.beta_bar", "1 - np.prod(1 - beta[1:t])", "stops_early"),
+        # and where none fits: what is right about the answer
+        ("1.1", "p_r/(1 + p_g)", "not_a_ratio"),
+        ("2.3.beta_bar", "t*beta_t", "right_at_first_step"),
+        ("2.4", "beta_t*x_t + beta_t*sqrt(1-bb_tm1)/bb_t*x_0", "coefficient_of_x_t"),
+        ("2.5", "s_theta(x,delta) - 3*x_known*M", "observed_entries"),
     ],
 )
 def test_a_mistake_is_named(question: str, text: str, mistake: str) -> None:
     judgement = judge_answer(question, "text", text)
     assert judgement.verdict == "incorrect"
     assert judgement.mistake == mistake
+
+
+def test_every_wrong_answer_of_the_table_is_wrong_and_has_a_name() -> None:
+    rows = [json.loads(line) for line in (DATA / "wrong_answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    unnamed = []
+    for row in (row for row in rows if row["expected"] == "incorrect"):
+        judgement = judge_answer(row["question"], row["lang"], row["student"])
+        if judgement.verdict != "incorrect" or not judgement.mistake:
+            unnamed.append((row["id"], row["student"], judgement.verdict, judgement.message))
+    assert not unnamed
+
+
+@pytest.mark.parametrize("question", sorted(FAMILY))
+def test_a_small_change_of_the_right_answer_changes_one_place_only(question: str) -> None:
+    right = right_answer(question)
+    found = list(changes(right))
+    assert all(change.node != right for change in found)
+    assert all(change.id and change.sentence.endswith(".") for change in found)
+
+
+def test_a_sentence_quotes_what_the_student_wrote_and_not_what_belongs_there() -> None:
+    for change in changes(parse("2.3", "text", "N(x_t; sqrt(1 - beta_bar_{t-1})*x_0, beta_bar_t*I)")):
+        if change.id == "index":
+            assert "β̄_t " not in change.sentence.replace("“β̄_t”", "")
