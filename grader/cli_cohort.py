@@ -189,7 +189,10 @@ def _show_changes(regrading: Regrading) -> None:
     from grader.report.text import number
 
     changes = sorted(regrading.changes, key=lambda c: (-abs(c.after - c.before), c.key))
+    moved = sum(change.after != change.before for change in changes)
     print(f"{len(changes)} of {regrading.looked_at} submissions change.")
+    if moved < len(changes):
+        print(f"{moved or 'None'} of them in the points that count, the others in words or by question.")
     if regrading.late_before or regrading.late_after:
         print(f"Late hand-ins that lose points: {regrading.late_before} before, {regrading.late_after} after.")
     if changes:

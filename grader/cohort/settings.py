@@ -119,11 +119,12 @@ def late_policy(store: Store, settings: ClassSettings, file: Path | None = None)
 
     Raises GraderError for another policy than the store's: a regrade shows first whom it changes.
     """
-    kept = store.setting(LATE)
+    text = store.setting(LATE)
+    kept = None if text is None else read_late_policy(text, settings.rubric.feedback)
     if file is None:
-        return None if kept is None else read_late_policy(kept, settings.rubric.feedback)
+        return kept
     policy = read_late_policy(file, settings.rubric.feedback)
-    if kept is not None and kept != policy.text:
+    if kept is not None and replace(kept, text=policy.text) != policy:
         raise GraderError(
             f"{store.path} has another late policy than {file}. See whom the new one changes, then write it: "
             f"grader regrade {store.path} --late {file}"

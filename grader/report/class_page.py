@@ -21,6 +21,8 @@ FEWEST_FOR_CORRELATION = 12
 """With fewer submissions a correlation says nothing."""
 MOST_MISTAKES = 20
 BINS = 10
+LABEL = 16
+"""Height of a line of labels in a histogram, in pixels."""
 
 
 @dataclass(slots=True)
@@ -153,7 +155,7 @@ def class_page(summary: ClassSummary) -> str:
                 }
                 for r in rows
             ],
-            scores=histogram(summary.scores, 480, 90),
+            scores=histogram(summary.scores, 640, 90, labelled=True),
             mean=f"{statistics.fmean(summary.scores):.1%}" if summary.scores else "–",
             median=f"{statistics.median(summary.scores):.1%}" if summary.scores else "–",
             awaiting=number(summary.awaiting),
@@ -167,21 +169,28 @@ def class_page(summary: ClassSummary) -> str:
     )
 
 
-def histogram(shares: Sequence[float], width: int, height: int) -> Markup:
-    """Counts of shares from 0 to 1 as a small picture with its numbers in words."""
+def histogram(shares: Sequence[float], width: int, height: int, *, labelled: bool = False) -> Markup:
+    """Counts of shares from 0 to 1 as a small picture with its numbers in words, labelled with them if asked."""
     counts = [0] * BINS
     for share in shares:
         counts[min(BINS - 1, int(share * BINS))] += 1
     most, step = max(counts) or 1, width / BINS
     words = ", ".join(f"{i * 10} to {i * 10 + 10} %: {n}" for i, n in enumerate(counts) if n)
+    above, below = (LABEL, LABEL) if labelled else (0, 0)
+    foot = above + height
     bars = "".join(
-        f'<rect x="{i * step:.1f}" y="{height - n / most * height:.1f}" width="{step - 1:.1f}" '
+        f'<rect x="{i * step:.1f}" y="{foot - n / most * height:.1f}" width="{step - 1:.1f}" '
         f'height="{n / most * height:.1f}"/>'
         for i, n in enumerate(counts)
         if n
     )
+    if labelled:
+        middles = [(i * step + step / 2, foot - n / most * height - 4, str(n)) for i, n in enumerate(counts) if n]
+        ends = [(i * step + step / 2, foot + below - 2, f"{i * 10}–{i * 10 + 10} %") for i in range(BINS)]
+        bars += "".join(f'<text x="{x:.1f}" y="{y:.1f}">{text}</text>' for x, y, text in (*middles, *ends))
+    total = above + height + below
     return Markup(
-        f'<svg class="bars" role="img" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f'<svg class="bars" role="img" viewBox="0 0 {width} {total}" width="{width}" height="{total}">'
         f"<title>{words or 'nothing decided'}</title>{bars}</svg>"
     )
 

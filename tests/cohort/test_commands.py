@@ -163,6 +163,9 @@ def test_a_changed_late_policy_is_shown_in_the_points_that_count_before_it_is_wr
         assert (store.fingerprint(), store.setting("late_policy"), len(rules_history(store))) == kept
     other = runner.invoke(app, ["report", str(late_class), "--html", str(tmp_path / "x"), "--late", command[3]])
     assert (other.exit_code, "grader regrade" in other.stderr) == (1, True)
+    (tmp_path / "late.toml").write_text(f"# the same in other words\n{LATE}")
+    same = ["export", str(late_class), "--csv", "-", "--late", str(tmp_path / "late.toml")]
+    assert runner.invoke(app, same).exit_code == 0
     assert runner.invoke(app, [*command, "--yes"]).exit_code == 0
     assert Fraction(total(late_class, "ada")) == before / 2
     with Store(late_class) as store:
