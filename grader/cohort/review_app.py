@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flask import Flask, Response, abort, redirect, render_template, request, send_from_directory, url_for
 from markupsafe import Markup
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response as BaseResponse
 
 from grader.cohort.decisions import EVERYONE, Decisions, decision_on, decisions, last_decision
@@ -108,7 +108,7 @@ def create_app(store: Store, by_whom: str, token: str) -> Flask:
     @app.get("/<token>/answer/<number>/<key>")
     def answer(number: str, key: str) -> str:
         group, one = asked(number, key)
-        return render_template("answer.html", token=token, shares=SHARES, **_page(desk, group, one))
+        return render_template("answer.html", token=token, **_page(desk, group, one))
 
     @app.post("/<token>/decide/<number>/<key>")
     def settle(number: str, key: str) -> BaseResponse:
@@ -179,6 +179,7 @@ def _page(desk: Desk, group: Group, one: Member | None) -> dict[str, object]:
         "points": _points(group),
         "touched": _touched(group),
         "decision": decision_on(made, *place, one.key if one else EVERYONE),
+        "shares": [(share, points_text(Fraction(share) * group.verdict.awaiting)) for share in SHARES],
         "awaiting": points_text(group.verdict.awaiting),
         "most": points_text(group.question.points),
         "last": _last(last_decision(desk.store)),
@@ -232,6 +233,12 @@ def shown_answer(group: Group, one: Member | None = None) -> Markup:
     return Markup("<p>{}</p>").format("No text: " + (group.verdict.message or "the machine could not decide this."))
 
 
+class _Quiet(WSGIRequestHandler):
+    """Says nothing of requests: the terminal is the reviewer's, and the address holds the token."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
+
+
 class Server:
     """The running review server."""
 
@@ -257,7 +264,7 @@ def serve(path: Path, by_whom: str, port: int = 0) -> Server:
     token = secrets.token_urlsafe(24)
     try:
         app = create_app(store, by_whom, token)
-        server = make_server(HOST, port, app, threaded=False)
+        server = make_server(HOST, port, app, threaded=False, request_handler=_Quiet)
     except (OSError, SystemExit) as error:
         store.close()
         raise GraderError(f"The review page cannot be served on port {port}: {error}") from error

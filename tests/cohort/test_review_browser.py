@@ -51,7 +51,7 @@ def browser() -> Iterator[Any]:
 
 
 def test_two_hundred_equal_answers_are_decided_by_one_key_and_undone_by_another(
-    served: tuple[Path, Server], browser: Any
+    served: tuple[Path, Server], browser: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from selenium.webdriver.common.by import By
 
@@ -76,6 +76,8 @@ def test_two_hundred_equal_answers_are_decided_by_one_key_and_undone_by_another(
         assert tick.is_selected()
         if os.environ.get("REVIEW_SCREENSHOT"):
             browser.save_screenshot(os.environ["REVIEW_SCREENSHOT"])
+        labels = [b.text.partition(" of ")[0] for b in browser.find_elements(By.NAME, "share")]
+        assert labels == ["0", "0.25", "0.5", "0.75", "1"]
         begun = browser.find_element(By.ID, "open").text
         press("3", "2 submissions with this answer")
         assert browser.find_element(By.ID, "open").text != begun
@@ -100,3 +102,4 @@ def test_two_hundred_equal_answers_are_decided_by_one_key_and_undone_by_another(
         assert browser.find_element(By.ID, "begin").is_displayed()
         problems = [e for e in browser.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
         assert problems == []
+    assert server.address.rstrip("/").rpartition("/")[2] not in "".join(capfd.readouterr()), "the token is not logged"
