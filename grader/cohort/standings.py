@@ -27,6 +27,7 @@ def standings(store: Store, settings: ClassSettings, policy: LatePolicy | None) 
             students=people,
             report=_report(store, settings, row) if row.state == "done" else None,
             error="" if row.state == "done" else row.error or NOT_GRADED,
+            theirs=row.state == "failed",
             submitted_at=row.submitted_at,
             lateness=late,
         )

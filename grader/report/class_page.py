@@ -95,7 +95,7 @@ class ClassSummary:
             before, counted = standing.score_before_lateness, standing.score
             self.late.append((standing.pseudonym, standing.lateness.sentence, before, counted))
         if standing.report is None:
-            self.unable.append((standing.pseudonym, standing.error))
+            self.unable.append((standing.pseudonym, standing.error.replace(standing.key, standing.pseudonym)))
             return
         report = standing.report
         self.scores.append(float(standing.score / report.max_score) if report.max_score else 0.0)

@@ -116,6 +116,13 @@ def student_page(report: Report, late: Lateness = IN_TIME, visibilities: frozens
     )
 
 
+def not_graded_page(title: str, origin: str, sentence: str) -> str:
+    """One HTML page for a submission that was not graded: the reason in it, or none where it waits for another run."""
+    css = Markup((TEMPLATES / "page.css").read_text("utf-8"))
+    page = page_environment().get_template("not_graded.html")
+    return page.render(css=css, title=title, origin=origin, sentence=sentence)
+
+
 def paste_text(report: Report, results: Sequence[QuestionResult], late: Lateness = IN_TIME) -> str:
     """What a student may post in public: numbers, outcomes, points; no message and no formula."""
     score = sum((r.verdict.points for r in results), Fraction(0))

@@ -30,6 +30,8 @@ class Standing:
     report: Report | None
     """None when nothing could be graded; `error` says why."""
     error: str = ""
+    theirs: bool = False
+    """Whether the error is the submission's own: a sentence for the student. Else it waits for another run."""
     submitted_at: datetime | None = None
     lateness: Lateness = IN_TIME
 

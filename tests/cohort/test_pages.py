@@ -70,6 +70,26 @@ def test_canvas_gets_its_row_of_points_possible(a_store: Path, settings: ClassSe
     assert counted == whole * Fraction(8, 10) > 0
 
 
+def test_who_could_not_be_graded_is_told_why_and_the_class_page_still_names_nobody(
+    make_class: MakeClass, settings: ClassSettings, tmp_path: Path
+) -> None:
+    with Store(make_class({"ada": {}, "emmy": {}, "lovelace.zip": {}})) as store:
+        store.fail("lovelace.zip", "lovelace.zip is no <zip>.", ours=False)
+        store.fail("emmy", "Traceback: a trace of ours", ours=True)
+        assert write_pages(store, settings, None, tmp_path / "pages") == 3
+    told = (tmp_path / "pages" / "lovelace.zip.html").read_text("utf-8")
+    assert "lovelace.zip is no &lt;zip&gt;." in told
+    assert "hand in again" in told
+    page = (tmp_path / "pages" / "class.html").read_text("utf-8")
+    assert "1 graded, 2 not graded" in page
+    assert "is no &lt;zip&gt;" in page
+    assert "a trace of ours" in page
+    waiting = (tmp_path / "pages" / "emmy.html").read_text("utf-8")
+    assert "a trace of ours" not in waiting
+    assert "not your fault" in waiting
+    assert "lovelace" not in page
+
+
 def test_a_hidden_question_shows_in_no_number_of_a_late_students_page(settings: ClassSettings) -> None:
     from dataclasses import replace
 
