@@ -1,8 +1,8 @@
-"""A class against its bars: throughput, flat memory, regrade, kills. Ratios within one run; run it on a quiet machine.
+"""A class against its bars: throughput, memory, one zygote, regrade, kills. Ratios in one run; on a quiet machine.
 
 python benchmarks/cohort.py                       # every bar
 python benchmarks/cohort.py throughput --size 60 --fresh 60 --jobs 2
-python benchmarks/cohort.py memory regrade kills
+python benchmarks/cohort.py memory zygote regrade kills
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 GRADER = (sys.executable, "-m", "grader")
 LEAST_RATIO = 4.0
 MOST_REGRADE_S = 10.0
+MOST_SHARED = 0.5
 MOST_GROWTH = 0.10
 """Of the parent's resident memory from 60 to 600 submissions: what an allocator's noise may be."""
 
@@ -172,6 +174,36 @@ def stored(template: Path) -> Iterator[object]:
             yield Measured(row.key, msgspec.structs.replace(row.run, peak_bytes=0), evidence, verdicts)
 
 
+def zygote(slots: int = 4) -> bool:
+    """Memory (proportional) and seconds of the student processes of some job slots: one shared zygote, or one each."""
+    import psutil
+
+    from grader.student import StudentSession
+    from grader.student.layers import Layers
+    from grader.student.lobby import Lobby
+    from grader.student.nursery import Nursery
+
+    def held(sessions: list[StudentSession]) -> tuple[int, float]:
+        begun = time.monotonic()
+        with ExitStack() as opened:
+            for session in sessions:
+                opened.enter_context(session)
+            for session in sessions:
+                opened.enter_context(session.worker("hw5_gan", driver="", seed=1))
+            seconds = time.monotonic() - begun
+            tree = psutil.Process().children(recursive=True)
+            return sum(process.memory_full_info().pss for process in tree), seconds
+
+    sources = {"hw5_gan": "import torch\n"}
+    own, own_s = held([StudentSession(sources) for _ in range(slots)])
+    with Nursery() as nursery:
+        lobbies = [Lobby(connection, Layers()) for _ in range(slots) if (connection := nursery.admit()) is not None]
+        shared, shared_s = held([StudentSession(sources, lobby=lobby) for lobby in lobbies])
+    print(f"zygote: {slots} slots hold {own >> 20} MB with one each ({own_s:.1f} s until all have a worker)")
+    print(f"  {shared >> 20} MB with one for all ({shared_s:.1f} s): {shared / own:.2f} of it (at most {MOST_SHARED})")
+    return len(lobbies) == slots and shared / own <= MOST_SHARED
+
+
 def regrade(work: Path, template: Path, size: int = 300) -> bool:
     """Seconds of `grader regrade` with a changed rubric over stored submissions, the start of Python included."""
     from grader.cohort.roster import HandIn
@@ -231,7 +263,7 @@ def kills(work: Path, size: int, jobs: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bars", nargs="*", help="throughput, memory, regrade, kills; all of them when none is named")
+    parser.add_argument("bars", nargs="*", help="throughput, memory, zygote, regrade, kills; all by default")
     parser.add_argument("--size", type=int, default=60)
     parser.add_argument("--fresh", type=int, default=60, help="how many fresh processes; fewer is quicker and coarser")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
@@ -244,7 +276,7 @@ def main() -> None:
         return parent(asked.parent, asked.template)
     if asked.echo:
         return echo(asked.template)
-    bars = asked.bars or ["throughput", "memory", "regrade", "kills"]
+    bars = asked.bars or ["throughput", "memory", "zygote", "regrade", "kills"]
     work = Path(tempfile.mkdtemp(prefix="grader-benchmark-"))
     try:
         held = []
@@ -256,6 +288,8 @@ def main() -> None:
             cohort(work / "class", template, asked.jobs).wait()
         if "memory" in bars:
             held.append(memory(template))
+        if "zygote" in bars:
+            held.append(zygote())
         if "regrade" in bars:
             held.append(regrade(work, template))
         if "kills" in bars:
