@@ -25,7 +25,7 @@ ADVICE = "more than two axes"
 """Label of the cases that cost nothing: the homework's own data are points (N, 2)."""
 
 
-@check("ddpm.schedule", module="hw5_ddpm", driver="ddpm")
+@check("ddpm.schedule", module="hw5_ddpm", driver="stand_in+ddpm")
 def schedule(bench: Bench, record: Record) -> None:
     """beta_schedule is the linear schedule between its two ends; beta_bar is the variance of the noise in x_t"""
     rng = bench.rng
@@ -45,6 +45,7 @@ def schedule(bench: Bench, record: Record) -> None:
             ("seven betas", gentle_betas(rng)),
             ("betas in float64", strong_betas(rng)),
             ("a linear schedule", reference_values("beta_schedule", 200)),
+            ("a schedule that leaves no signal", reference_values("beta_schedule", 1000)),
         ):
             given = betas if "float64" in label else betas.astype(np.float32)
             expected = reference_values("beta_bar", given.astype(np.float64))
@@ -53,19 +54,19 @@ def schedule(bench: Bench, record: Record) -> None:
         _record(bench, record, "beta_bar", cases, None)
 
 
-@check("ddpm.q_sample", module="hw5_ddpm", driver="ddpm")
+@check("ddpm.q_sample", module="hw5_ddpm", driver="stand_in+ddpm")
 def q_sample(bench: Bench, record: Record) -> None:
     """q_sample returns x_t made of x_0 and the noise, with the weights that belong to each sample's own t"""
     _measure(bench, record, "q_sample", lambda x, y, t, betas: [x, t, betas, y], ("beta_bar",))
 
 
-@check("ddpm.predict_x_0", module="hw5_ddpm", driver="ddpm")
+@check("ddpm.predict_x_0", module="hw5_ddpm", driver="stand_in+ddpm")
 def predict_x_0(bench: Bench, record: Record) -> None:
     """predict_x_0 undoes q_sample when it is given the same noise"""
     _measure(bench, record, "predict_x_0", lambda x, y, t, betas: [x, t, betas, y], ("beta_bar",))
 
 
-@check("ddpm.posterior", module="hw5_ddpm", driver="ddpm")
+@check("ddpm.posterior", module="hw5_ddpm", driver="stand_in+ddpm")
 def posterior(bench: Bench, record: Record) -> None:
     """posterior_mean and posterior_variance are those of q(x_{t−1} | x_t, x_0), also at t = 1"""
     planted = ("beta_bar", "q", "predict")
@@ -79,7 +80,7 @@ def posterior(bench: Bench, record: Record) -> None:
         record.failures.pop("joint", None)
 
 
-@check("ddpm.conditional_score", module="hw5_ddpm", driver="ddpm")
+@check("ddpm.conditional_score", module="hw5_ddpm", driver="stand_in+ddpm")
 def conditional_score(bench: Bench, record: Record) -> None:
     """conditional_score adds to the score what the known coordinates of x say"""
     cases = []
@@ -231,7 +232,7 @@ def judge_function(
             part,
             lost_share(settings, "not_a_tensor_credit"),
         )
-    if any(c["changed"] for c in used):
+    if all(any(c["changed"] for c in cases) for cases in (used, planted)):
         sentence = f"{function} overwrites the tensors that it is given: its caller still needs them."
         yield Lost("input_changed", sentence, part, lost_share(settings, "overwritten_input_credit"))
     if any(c["kind"] != "torch.float64" for c in used if c["label"] == "float64"):

@@ -33,6 +33,7 @@ def loss_facts(
         "x_shape": list(reply["x"][0].shape) if reply["x"] else None,
         "t_shape": reply["t_shapes"][0] if reply["t_shapes"] else None,
         "t_distinct": 0,
+        "changed": reply["changed"],
     }
     if facts["x_shape"] != list(x_0.shape) or not np.isfinite(reply["x"][0]).all():
         return facts, None
@@ -46,6 +47,7 @@ def loss_facts(
     facts["noise_surprise"] = _surprise(noise)
     facts["inputs"] = {name: _surprise(v) for name, v in inputs.items()}
     facts["other_t"] = _other_t(x, x_0, full)
+    facts["noise_spread"] = _spread_by_t(noise, index)
     facts["noise_range"] = [float(noise.min()), float(noise.max())]
     facts["noise_shared"] = bool(np.abs(noise - noise[:1]).max() < 1e-3 or np.abs(noise[:, :1] - noise).max() < 1e-3)
     predicted = predict_noise(model, x, index)
@@ -101,6 +103,12 @@ def _other_t(x: Array, x_0: Array, full: dict[str, Any]) -> float:
     slope = float((x * x_0).sum() / (x_0**2).sum())
     spread = float(np.mean((x - slope * x_0) ** 2) / (np.mean(b**2) + np.var(a) * np.mean(x_0**2)))
     return max(abs(slope - float(a.mean())), abs(spread - 1))
+
+
+def _spread_by_t(noise: Array, t: Array) -> float:
+    """Ratio of the largest to the smallest standard deviation of the noise at one t: near 1 for one law at all t."""
+    sizes = [float(noise[t == k].std()) for k in np.unique(t)]
+    return max(sizes) / max(min(sizes), 1e-9)
 
 
 def _surprise(noise: Array) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from grader.checks.ddpm_loss_facts import T
+from grader.checks.isolated import judge_isolated
 from grader.checks.registry import Settings, lost_share
 from grader.model import Evidence, Finding, Lost, Note
 from grader.scoring.laws import uniform_counts
@@ -16,6 +17,8 @@ FRESH = 0.15
 """Relative spread of a mean of 800 squares around its expectation, with a margin; it only names, it never decides."""
 OTHER_T = 0.12
 """Likewise for the regression of x_t on x_0 where t is not the one that the network is told."""
+ONE_LAW = 1.5
+"""Ratio of the noise's deviations at different t above which the network is told another t; it only names."""
 LIKELY = 4.0
 """Surprise below which a known way to make x_t is taken to be the student's."""
 
@@ -49,17 +52,7 @@ INPUTS: Mapping[str, str] = {
 
 def judge_loss(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     """Right as it is, or right once the functions that it calls are; else what is wrong with it."""
-    as_is, planted = seen.facts.get("as_is"), seen.facts.get("planted")
-    found = list(_judge(as_is, settings)) if as_is is not None else [Lost("exception", "")]
-    if any(isinstance(f, Lost) for f in found):
-        if planted is None:
-            return
-        isolated = list(_judge(planted, settings))
-        if not any(isinstance(f, Lost) for f in isolated):
-            yield Note("ddpm_loss is right by itself; a function that it calls is not (another question).")
-        yield from isolated
-        return
-    yield from found
+    yield from judge_isolated("ddpm_loss", seen.facts, lambda facts: _judge(facts, settings))
 
 
 def _judge(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
@@ -77,6 +70,12 @@ def _judge(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
         yield noise
     elif not any(isinstance(f, Lost) for f in times):
         yield from _judge_value(facts, settings)
+    if any(d["changed"] for d in draws):
+        yield Lost(
+            "input_changed",
+            "ddpm_loss overwrites the tensors that it is given: the next step trains on other data.",
+            fraction=lost_share(settings, "overwritten_input_credit"),
+        )
 
 
 def _known_weights(facts: Mapping[str, Any], settings: Settings) -> bool:
@@ -174,7 +173,7 @@ def _judge_noise(facts: Mapping[str, Any], settings: Settings) -> Lost | None:
         return Lost("noise_missing", "x_t in ddpm_loss holds no noise.")
     if all(d["noise_shared"] for d in draws):
         return Lost("noise_shared", "ddpm_loss uses one noise for several samples or coordinates; each has its own.")
-    if all(d["other_t"] < OTHER_T for d in draws):
+    if all(d["other_t"] < OTHER_T and d["noise_spread"] > ONE_LAW for d in draws):
         return Lost("t_not_passed", "The network in ddpm_loss is told another t than the one that made x_t.")
     low, high = (f(d["noise_range"][i] for d in draws) for i, f in ((0, min), (1, max)))
     if low > -1e-3 and high < 1.001:

@@ -179,6 +179,7 @@ MEAN: Mapping[str, tuple[Formula, str]] = {
     "root_missing_x_t": (lambda e, x, y: _mean(e, x, y, e.bp * (1 - e.b), e.b * np.sqrt(1 - e.bp)), "a square root is missing in the weight of x_t"),
     "root_missing_x_0": (lambda e, x, y: _mean(e, x, y, e.bp * np.sqrt(1 - e.b), e.b * (1 - e.bp)), "a square root is missing in the weight of x_0"),
     "root_missing_both": (lambda e, x, y: _mean(e, x, y, e.bp * (1 - e.b), e.b * (1 - e.bp)), "both square roots are missing"),
+    "alpha_bar_for_alpha": (lambda e, x, y: _mean(e, x, y, e.bp * np.sqrt(1 - e.bb), e.b * np.sqrt(1 - e.bp)), "the root in the weight of x_t is that of all t steps, not of one"),
     "beta_bar_t_for_previous": (lambda e, x, y: _mean(e, x, y, e.bb * np.sqrt(1 - e.b), e.b * np.sqrt(1 - e.bb)), "β̄_t stands where β̄_{t−1} belongs"),
     "beta_bar_t_for_previous~x_t": (lambda e, x, y: _mean(e, x, y, e.bb * np.sqrt(1 - e.b), e.b * np.sqrt(1 - e.bp)), "β̄_t stands where β̄_{t−1} belongs, in the weight of x_t"),
     "beta_bar_t_for_previous~x_0": (lambda e, x, y: _mean(e, x, y, e.bp * np.sqrt(1 - e.b), e.b * np.sqrt(1 - e.bb)), "β̄_t stands where β̄_{t−1} belongs, in the weight of x_0"),

@@ -116,6 +116,7 @@ CONDITIONAL: Mapping[str, str] = {
     "factor_2_missing~half": "the factor is ½ where the gradient of a square has another",
     "only_x_known": "only x_known enters, not its difference from x",
     "normalised": "the difference is divided by its norm",
+    "averaged": "the difference is divided by the number of known coordinates; the squared norm is a sum",
     "replaced": "the known coordinates of x are returned instead of a score",
 }
 
@@ -145,5 +146,12 @@ def conditional_variants(s: Array, x: Array, known: Array, m: Array) -> dict[str
         "factor_2_missing~half": s - pull / 2,
         "only_x_known": s + 2 * known * m,
         "normalised": s - 2 * pull / norm,
+        "normalised~half": s - pull / norm,
+        "normalised~batch": s - 2 * pull / np.sqrt((pull**2).sum()),
+        "normalised~half_batch": s - pull / np.sqrt((pull**2).sum()),
+        "averaged": s - 2 * pull / m.sum(),
+        "averaged~rows": s - 2 * pull / np.maximum(m.sum(axis=-1, keepdims=True), 1),
+        "averaged~all": s - 2 * pull / pull.size,
+        "averaged~batch": s - 2 * pull / len(pull),
         "replaced": x * (1 - m) + known * m,
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from grader.checks.isolated import judge_isolated
 from grader.checks.registry import Settings
-from grader.model import Evidence, Finding, Lost, Note
+from grader.model import Evidence, Finding, Lost
 
 T, SAMPLES = 8, 700
 """Length of the hidden schedule; samples that are drawn."""
@@ -23,17 +24,7 @@ UPDATES = {
 
 def judge_sample(seen: Evidence, settings: Settings) -> Iterator[Finding]:
     """Right as it is, or right once the functions that it calls are; else what is wrong with it."""
-    as_is, planted = seen.facts.get("as_is"), seen.facts.get("planted")
-    found = list(_judge(as_is, settings)) if as_is is not None else None
-    if found is None or any(isinstance(f, Lost) for f in found):
-        if planted is None:
-            return
-        isolated = list(_judge(planted, settings))
-        if not any(isinstance(f, Lost) for f in isolated):
-            yield Note("sample is right by itself; a function that it calls is not (another question).")
-        yield from isolated
-        return
-    yield from found
+    yield from judge_isolated("sample", seen.facts, lambda facts: _judge(facts, settings))
 
 
 def _judge(facts: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
@@ -108,6 +99,8 @@ def _few(told: Sequence[float]) -> str:
 def _start(facts: Mapping[str, Any], settings: Settings) -> Lost | None:
     start = facts["start"]
     if settings.within("ddpm.surprise", start["surprise"]):
+        if facts["same_start"]:
+            return Lost("noise_not_random", "sample draws the same x_T in every call: is a seed set inside?")
         return None
     low, high = start["range"]
     if start["zero"]:

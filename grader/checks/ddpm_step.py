@@ -11,14 +11,15 @@ from grader.checks import compare
 from grader.checks.compare import Array, Case
 from grader.checks.ddpm_step_mistakes import SENTENCES, StepInput, step_variants
 from grader.checks.ddpm_tables import beta_deviations, draw_betas, hidden_predictor, only, predict_noise, tables
+from grader.checks.isolated import judge_isolated
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check, lost_share
-from grader.model import Evidence, Finding, Json, Lost, Note
+from grader.model import Evidence, Finding, Json, Lost
 
 PLANTED = ("beta_bar", "q", "predict", "mean", "variance")
 MIXED, FAR = "mixed t", "points beyond [−1, 1]"
 
 
-@check("ddpm.p_sample", module="hw5_ddpm", driver="ddpm")
+@check("ddpm.p_sample", module="hw5_ddpm", driver="stand_in+ddpm")
 def p_sample(bench: Bench, record: Record) -> None:
     """p_sample draws x_{t−1} from the posterior at the predicted x_0; at t = 1 it adds no noise"""
     T = 10
@@ -45,7 +46,8 @@ def p_sample(bench: Bench, record: Record) -> None:
             facts = compare.facts_of(case, value, "torch" if isinstance(value, np.ndarray) else reply["kind"])
             ignores = t[0] > 1 and label != MIXED and _ignores_noise(bench, given, args, planted, value)
             told, calls = _told(reply, t), len(reply["x"])
-            seen.append({**facts, "calls": calls, "told": told, "ignores_noise": bool(ignores)})
+            changed = reply["changed"]
+            seen.append({**facts, "calls": calls, "told": told, "ignores_noise": bool(ignores), "changed": changed})
         record(**{mode: seen})
         if mode == "planted" and first is not None and all(c["failure"] is not None for c in seen):
             raise first
@@ -102,16 +104,7 @@ def _ignores_noise(bench: Bench, given: StepInput, args: list[Any], planted: Any
 
 @p_sample.judge
 def _(seen: Evidence, settings: Settings) -> Iterator[Finding]:
-    as_is, planted = seen.facts["as_is"], seen.facts["planted"]
-    found = list(_judge(as_is, settings))
-    if any(isinstance(f, Lost) for f in found):
-        isolated = list(_judge(planted, settings))
-        right = not any(isinstance(f, Lost) for f in isolated)
-        if right:
-            yield Note("p_sample is right by itself; a function that it calls is not (another question).")
-        yield from isolated
-        return
-    yield from found
+    yield from judge_isolated("p_sample", seen.facts, lambda cases: _judge(cases, settings))
 
 
 def _judge(cases: Sequence[Mapping[str, Json]], settings: Settings) -> Iterator[Finding]:
@@ -160,8 +153,19 @@ def _judge(cases: Sequence[Mapping[str, Json]], settings: Settings) -> Iterator[
             assert broken is not None
             yield Lost(broken.mistake, f"For {FAR}, {broken.sentence.rstrip('.')}.")
         return
+    if any(c["changed"] for c in cases):
+        yield Lost(
+            "input_changed",
+            "p_sample overwrites the tensors that it is given: its caller still needs them.",
+            fraction=lost_share(settings, "overwritten_input_credit"),
+        )
     if not within(view(mixed)["error"]):
-        yield Note("p_sample is right where all samples have the same t, but not for a batch of mixed t.")
+        yield Lost(
+            "first_t_only",
+            "p_sample is right where all samples have the same t, but not for a batch of mixed t: each sample has its "
+            "own t, and no noise is added where that is 1.",
+            fraction=lost_share(settings, "mixed_t_credit"),
+        )
 
 
 def _noiseless(cases: Sequence[Mapping[str, Json]], within: Callable[[float | None], bool]) -> bool:

@@ -11,7 +11,7 @@ from grader.checks import compare
 from grader.checks.compare import Array, Case
 from grader.checks.gan_deviations import DNET, GNET, Deviation
 from grader.checks.gan_networks import nearest_deviation
-from grader.checks.gan_plants import draw_planted, layer_table
+from grader.checks.gan_plants import draw_planted, expected_output, layer_table
 from grader.checks.gan_table import judge_table, match_by_shape, norm_name
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
 from grader.model import Evidence, Finding, Json, Lost, Note
@@ -23,17 +23,19 @@ NEARBY = 1e-5
 """Relative size of the nudge that the gradient's input must bear: far above float32's rounding."""
 STEADY = 5e-4
 """How much the reference's gradient may move under it: a quarter of the tolerance."""
+LOUD, LOUDER = "large outputs", 30.0
+"""One more case: the last layer's weights by this factor, so that a clamp of the output or of the logit shows."""
 ZDIMS = (5, 16, 23, 37, 48)
 """zdim is drawn from these, so that a fixed 64 shows."""
 
 
-@check("gan.dnet", module="hw5_gan", driver="gan")
+@check("gan.dnet", module="hw5_gan", driver="stand_in+gan")
 def dnet(bench: Bench, record: Record) -> None:
     """DNet has the layers of the table, with 593 parameters, and returns one logit for each image"""
     _measure(bench, record, "DNet", 0)
 
 
-@check("gan.gnet", module="hw5_gan", driver="gan")
+@check("gan.gnet", module="hw5_gan", driver="stand_in+gan")
 def gnet(bench: Bench, record: Record) -> None:
     """GNet has the layers of the table for any zdim and turns latents into images with pixels in (0, 1)"""
     _measure(bench, record, "GNet", int(bench.rng.choice(ZDIMS)))
@@ -48,13 +50,15 @@ def _measure(bench: Bench, record: Record, which: str, zdim: int) -> None:
     if order is None or len({row["storage"] for row in rows}) != len(rows):
         return
     weights, cases = draw_planted(bench.rng, which, zdim, table)
-    planted = [weights[i].astype(np.float32) for i in order]
+    planted = _in_order(weights, order)
     scale = max(float(np.abs(case.expected).max()) for case in cases)
     seen: list[dict[str, Json]] = []
     first: StudentFailure | None = None
-    for case in cases:
+    for case in [*cases, _loud(which, zdim, weights, cases[0].args[0])]:
+        loud = case.label == LOUD
         try:
-            reply = bench.call("network_outputs", which, planted, [case.args[0]], zdim=zdim)
+            held = _in_order(_louder(weights), order) if loud else planted
+            reply = bench.call("network_outputs", which, held, [case.args[0]], zdim=zdim)
         except StudentFailure as failure:
             if failure.failure.kind in compare.FATAL:
                 raise
@@ -63,7 +67,7 @@ def _measure(bench: Bench, record: Record, which: str, zdim: int) -> None:
             continue
         for mode in ("train", "eval"):
             output = next(iter(reply[mode]))
-            facts = compare.facts_of(case, output, type(output).__name__, scale=scale)
+            facts = compare.facts_of(case, output, type(output).__name__, scale=None if loud else scale)
             if mode == "eval":
                 facts["label"] += ", after eval()"
             seen.append(facts)
@@ -76,6 +80,19 @@ def _measure(bench: Bench, record: Record, which: str, zdim: int) -> None:
         return
     _name_deviation(bench, record, which, weights, planted, cases, zdim)
     _measure_gradient(bench, record, which, weights, planted, order, cases, zdim)
+
+
+def _in_order(weights: Sequence[Array], order: Sequence[int]) -> list[Array]:
+    """The weights as the student's network lists its parameters, in float32."""
+    return [weights[i].astype(np.float32) for i in order]
+
+
+def _louder(weights: Sequence[Array]) -> list[Array]:
+    return [*weights[:-2], *(LOUDER * w for w in weights[-2:])]
+
+
+def _loud(which: str, zdim: int, weights: Sequence[Array], x: Array) -> Case:
+    return Case(LOUD, [x], expected_output(which, zdim, _louder(weights), x))
 
 
 def _fixed_batch(bench: Bench, which: str, planted: Sequence[Array], x: Array, zdim: int) -> int | None:
@@ -189,6 +206,10 @@ def _judge(seen: Evidence, settings: Settings) -> Iterator[Finding]:
         if diagnosis.mistake == "unnamed":
             if name is not None and settings.within("gan.forward", error):
                 yield Lost(name.split("+")[0].split("~")[0], f"{facts['which']}: {_sentence(name, catalogue)}.")
+                return
+            if all(within(c["error"]) for c in facts["cases"] if not c["label"].startswith(LOUD)):
+                sentence = "is right for moderate outputs, not for large ones: is the result or the logit clamped?"
+                yield Lost("clamped_output", f"{facts['which']} {sentence}")
                 return
             extra = _other_reason(facts, settings)
             if extra is not None:

@@ -99,6 +99,9 @@ DISCRIMINATOR: Mapping[str, LossMistake] = {
     "wrong_logits~mean": LossMistake(
         lambda a, b: _real(a - np.mean(b)) + _fake(b - np.mean(a)), "logits are compared with the other side's mean (relativistic)"
     ),
+    "divided_by_batch": LossMistake(
+        lambda a, b: (_real(a) + _fake(b)) / len(a), "the mean over the batch is divided by the batch size once more"
+    ),
     "uses_one_sample": LossMistake(lambda a, b: _real(a[:1]) + _fake(b), "only the first real image counts"),
     "uses_one_sample~fake": LossMistake(lambda a, b: _real(a) + _fake(b[:1]), "only the first generated image counts"),
     "uses_one_sample~both": LossMistake(lambda a, b: _real(a[:1]) + _fake(b[:1]), "only the first image of each kind counts"),
@@ -144,6 +147,9 @@ GENERATOR: Mapping[str, LossMistake] = {
     "mean_inside": LossMistake(
         lambda a, b: _real(np.atleast_1d(np.mean(b))),
         "the logits are averaged over the batch before the cross-entropy; the mean belongs outside",
+    ),
+    "divided_by_batch": LossMistake(
+        lambda a, b: _real(b) / len(b), "the mean over the batch is divided by the batch size once more"
     ),
     "uses_one_sample": LossMistake(lambda a, b: _real(b[:1]), "only the first generated image counts"),
     "mean_inside~probability": LossMistake(

@@ -10,12 +10,12 @@ import numpy as np
 from grader.checks.langevin_judge import DEFAULT_STEPS, EPS, LEVELS, SAMPLES, STEPS, judge_langevin
 from grader.checks.langevin_path import arranged, trajectory_facts, updates
 from grader.checks.registry import Bench, Record, Settings, StudentFailure, check
-from grader.checks.score_plants import Floats, as_float32, draw_plant, noise_levels
+from grader.checks.score_plants import Floats, as_float32, draw_plant, in_any_form, noise_levels
 from grader.model import Evidence, Finding, Json
 from grader.scoring.laws import standard_normal
 
 
-@check("score.langevin", module="hw5_diffusion", driver="score")
+@check("score.langevin", module="hw5_diffusion", driver="stand_in+score")
 def langevin(bench: Bench, record: Record) -> None:
     """langevin_dynamics_sample makes the handout's steps, level by level, and returns samples or trajectories"""
     sigmas = noise_levels(bench.rng, 2.2, 0.85, LEVELS)
@@ -29,18 +29,7 @@ def langevin(bench: Bench, record: Record) -> None:
         )
         return {**seen, **{k: np.asarray(seen[k], np.float64) for k in ("x", "sigma", "value")}}
 
-    first: StudentFailure | None = None
-    for form in ("tensor", "array", "list"):
-        try:
-            plain = sample(SAMPLES, options, form, 0)
-            break
-        except StudentFailure as fault:
-            first = first or fault
-            if fault.failure.kind != "exception":
-                raise first from None
-    else:
-        assert first is not None
-        raise first
+    form, plain = in_any_form(("tensor", "array", "list"), lambda form: sample(SAMPLES, options, form, 0))
     steps = LEVELS * STEPS
     record(form=form, shape=list(plain["value"].shape), network_calls=len(plain["rows"]), points_asked=len(plain["x"]))
     record(finite=bool(np.isfinite(plain["value"]).all()), expected_steps=steps)

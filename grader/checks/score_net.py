@@ -41,7 +41,7 @@ def functional_layers(shapes: list[list[int]]) -> tuple[list[list[int]], list[in
     return layers, list(range(len(layers)))
 
 
-@check("score.score_net", module="hw5_diffusion", driver="score")
+@check("score.score_net", module="hw5_diffusion", driver="stand_in+score")
 def score_net(bench: Bench, record: Record) -> None:
     """ScoreNet has the handout's layers and computes the handout's function of (x, σ)"""
     seen = bench.call("describe_net", {})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from grader.checks.registry import StudentFailure
 from reference.score import denoising_loss
 
 Floats = NDArray[np.float64]
+Form = TypeVar("Form")
+Answer = TypeVar("Answer")
 
 POINTS = 150
 
@@ -130,3 +134,20 @@ NAMES = {
     "broadcast_n_by_n": "Shapes (N, 1) and (N,) meet and make an N × N table: every weight λ(σ) meets every sample.",
     "coordinate_missing": "Only one of the two coordinates enters the loss.",
 }
+
+
+def in_any_form(forms: Iterable[Form], call: Callable[[Form], Answer]) -> tuple[Form, Answer]:
+    """The first form of the arguments (tensor, array, list) under which the student's code runs, and its answer.
+
+    Raises the first StudentFailure where no form does, or where one is no exception (a crash, a time limit).
+    """
+    first: StudentFailure | None = None
+    for form in forms:
+        try:
+            return form, call(form)
+        except StudentFailure as fault:
+            first = first or fault
+            if fault.failure.kind != "exception":
+                break
+    assert first is not None
+    raise first

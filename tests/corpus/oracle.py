@@ -6,6 +6,7 @@ solution differs from the handout, so that a right case is known to be right and
 
 from __future__ import annotations
 
+import inspect
 import math
 import random
 import sys
@@ -36,8 +37,10 @@ def load_module(name: str, text: str) -> types.ModuleType:
         stand_in = mock.MagicMock(name=package)
         stand_in.__path__ = []
         stand_ins[package] = stand_in
-        for child in ("pyplot", "utils", "transforms", "Image"):
+        for child in ("pyplot", "utils", "transforms", "Image", "auto"):
             stand_ins[f"{package}.{child}"] = mock.MagicMock(name=f"{package}.{child}")
+    for progress in ("tqdm", "tqdm.auto"):
+        stand_ins[progress].tqdm = lambda items, *_, **__: items
     if name != "hw5_utils":
         stand_ins["hw5_utils"] = _utils()
     with mock.patch.dict(sys.modules, {**stand_ins, name: module}):
@@ -115,6 +118,18 @@ class Planted(nn.Module):
         return self.function(*args) + 0 * self.unused
 
 
+def planted(m: Module, kind: str, function: Callable[..., Tensor]) -> nn.Module:
+    """The student's own network with `function` as its forward, so that its class, layers and names are there."""
+    try:
+        net = getattr(m, kind)()
+        names = list(inspect.signature(type(net).forward).parameters)
+    except Exception:
+        return Planted(function)
+    unused = torch.zeros(1, requires_grad=True)
+    net.forward = lambda *args, **named: function(*args, *(named[n] for n in names if n in named)) + 0 * unused
+    return net  # type: ignore[no-any-return]
+
+
 # ------------------------------------------------------------------------------------------------ GAN
 
 
@@ -134,6 +149,10 @@ def _network(student: nn.Module, reference: nn.Module, inputs: list[Tensor]) -> 
             a.copy_(b)
     for x in inputs:
         same(student(x), reference(x), f"outputs for {tuple(x.shape)}", 1e-4)
+    with torch.no_grad():
+        for p in (*theirs[-2:], *mine[-2:]):
+            p.mul_(300)
+    same(student(inputs[0]), reference(inputs[0]), "large outputs", 1e-4)
     student.eval()
     same(student(inputs[0]), reference(inputs[0]), "outputs in eval mode", 1e-4)
 
@@ -182,7 +201,18 @@ class _Linear(nn.Module):
 
 def _planted_gan(m: Module) -> Any:
     g = m.GAN(3)
-    g.disc, g.gen = _Linear(1.3, True).to(g._dev), _Linear(0.7, False).to(g._dev)
+    for name, scale in (("disc", 1.3), ("gen", 0.7)):
+        linear, own = _Linear(scale, name == "disc").to(g._dev), getattr(g, name, None)
+        if isinstance(own, nn.Module) and type(own).forward is not nn.Module.forward:
+            names = list(inspect.signature(type(own).forward).parameters)[1:]
+            own.scale = linear.scale
+
+            def forward(*a: Any, run: nn.Module = linear, names: list[str] = names, **k: Any) -> Any:
+                return run(*a, *(k[n] for n in names if n in k))
+
+            own.forward = forward  # type: ignore[method-assign]
+        else:
+            setattr(g, name, linear)
     return g
 
 
@@ -289,7 +319,7 @@ def _denoising_loss(m: Module) -> None:
                 seen.append((x_tilde.detach().clone().float(), s.detach().clone()))
                 return torch.stack([x_tilde[:, 1] * 0.7, x_tilde[:, 0] - 1], dim=1).float() / s
 
-            got = m.compute_denoising_loss(Planted(net), x, make(levels))
+            got = m.compute_denoising_loss(planted(m, "ScoreNet", net), x, make(levels))
             assert torch.equal(x, x_before), "the data was changed"
             x_tilde, sigma = (torch.cat(v) for v in zip(*seen, strict=True))
             assert x_tilde.shape == x.shape, f"the network sees {tuple(x_tilde.shape)}"
@@ -306,7 +336,7 @@ def _denoising_loss(m: Module) -> None:
                 assert chi2 < 35, f"levels are drawn {counts.tolist()} times"
                 normal((x_tilde - x) / sigma, "noise")
                 assert len(seen) == 1, f"{len(seen)} calls of the network"
-                m.compute_denoising_loss(Planted(net), x, make(levels))
+                m.compute_denoising_loss(planted(m, "ScoreNet", net), x, make(levels))
                 assert not torch.equal(seen[1][0], x_tilde), "the same noise in two calls"
                 assert not torch.equal(seen[1][1], sigma), "the same sigmas in two calls"
 
@@ -323,7 +353,7 @@ def _langevin(m: Module) -> None:
                     seen.append((x.detach().clone(), s.detach().clone()))
                     return (centre - x) / (1 + s**2)
 
-                got = m.langevin_dynamics_sample(Planted(net), n, make(levels), steps, eps, return_traj)
+                got = m.langevin_dynamics_sample(planted(m, "ScoreNet", net), n, make(levels), steps, eps, return_traj)
                 assert len(seen) == len(levels) * steps, f"{len(seen)} calls, expected {len(levels) * steps}"
                 asked = torch.stack([s[0, 0] for _, s in seen])
                 same(asked, levels.repeat_interleave(steps), "order of the sigmas", 1e-5)
@@ -342,7 +372,9 @@ def _langevin(m: Module) -> None:
                 z = (path[:, 1:] - path[:, :-1] - alpha * (centre - x) / (1 + sigma**2)) / torch.sqrt(2 * alpha)
                 if n > 100:
                     normal(x[:, 0], "start")
-                    again = m.langevin_dynamics_sample(Planted(net), n, make(levels), steps, eps, return_traj)
+                    again = m.langevin_dynamics_sample(
+                        planted(m, "ScoreNet", net), n, make(levels), steps, eps, return_traj
+                    )
                     assert not torch.equal(torch.as_tensor(again), torch.as_tensor(got)), "the same noise in two calls"
                     for i in range(len(levels)):
                         normal(z[:, i * steps : (i + 1) * steps].reshape(-1, 2), f"noise at level {i}")
@@ -355,14 +387,14 @@ def _langevin(m: Module) -> None:
 
 
 BETAS = torch.tensor([0.1, 0.35, 0.2, 0.5, 0.3, 0.15])
-SHAPES = ((6, 2), (6, 3), (6, 1, 4, 4))
+SHAPES = ((6, 2), (6, 3))
 T_ALL = torch.tensor([1, 6, 3, 2, 5, 4])
 
 
 def _schedule(m: Module) -> None:
     for T, args in ((10, ()), (1000, ()), (5, (0.1, 0.4)), (100, (1e-3, 0.05))):
         same(m.beta_schedule(T, *args), ddpm.beta_schedule(T, *args), f"beta_schedule({T})", 1e-5)
-    for betas in (BETAS, ddpm.beta_schedule(100), BETAS.double(), torch.tensor([0.3])):
+    for betas in (BETAS, ddpm.beta_schedule(100), ddpm.beta_schedule(1000), BETAS.double(), torch.tensor([0.3])):
         same(m.beta_bar(betas), ddpm.beta_bar(betas), "beta_bar", 1e-4)
         small = m.beta_bar(betas)[0]
         assert abs(small / betas[0] - 1) < 3e-3, "beta_bar_1"
@@ -408,7 +440,7 @@ def _loss(m: Module) -> None:
             seen.append((x_t.detach().clone(), t.expand(len(x_t)).clone()))
             return torch.sin(x_t) + 0.1 * t.reshape(-1, 1)
 
-        got = m.ddpm_loss(Planted(model), batch, BETAS)
+        got = m.ddpm_loss(planted(m, "NoiseNet", model), batch, BETAS)
         assert got.shape == (), f"shape {tuple(got.shape)}"
         assert got.requires_grad, "no gradient"
         ((x_t, t),) = seen
@@ -446,8 +478,8 @@ def _p_sample(m: Module) -> None:
     for betas in (BETAS, BETAS.double()):
         x_t, noise = torch.randn(6, 2, dtype=betas.dtype), torch.randn(6, 2, dtype=betas.dtype)
         for t in (*(torch.full((6,), i) for i in range(1, 7)), T_ALL):
-            mean = ddpm.p_sample(Planted(_plant), x_t, t, betas, torch.zeros_like(noise))
-            got = m.p_sample(Planted(_plant), x_t, t, betas, noise)
+            mean = ddpm.p_sample(planted(m, "NoiseNet", _plant), x_t, t, betas, torch.zeros_like(noise))
+            got = m.p_sample(planted(m, "NoiseNet", _plant), x_t, t, betas, noise)
             kinds = []
             for variance in (ddpm.posterior_variance(t, betas), betas[t - 1] * (t > 1)):
                 for z in (noise, -noise):  # the same law
@@ -467,7 +499,7 @@ def _sample(m: Module) -> None:
         b = bars[t - 1][:, None]
         return torch.sqrt(b) * (x_t - torch.sqrt(1 - b) * centre) / ((1 - b) * 0.25 + b)
 
-    x = m.sample(Planted(exact), 6000, betas)
+    x = m.sample(planted(m, "NoiseNet", exact), 6000, betas)
     assert x.shape == (6000, 2), f"shape {tuple(x.shape)}"
     assert [int(t[0]) for _, t in seen] == list(range(40, 0, -1)), "order of t"
     normal(seen[0][0], "start")
@@ -490,7 +522,9 @@ def _sample(m: Module) -> None:
     for i, z in enumerate(noises):
         normal(z, f"noise of step {i + 1}")
     assert abs((noises[0] * noises[1]).mean()) < 0.06, "the steps share their noise"
-    assert m.sample(Planted(exact), 1, betas).shape == (1, 2), "n = 1"
+    few = [m.sample(planted(m, "NoiseNet", exact), n, betas) for n in (1, 3, 3)]
+    assert few[0].shape == (1, 2), "n = 1"
+    assert not torch.equal(few[1], few[2]), "the same samples in two calls"
 
 
 def _conditional_score(m: Module) -> None:

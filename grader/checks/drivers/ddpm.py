@@ -22,7 +22,7 @@ def _row(table, t, like):
     return values.reshape(-1, *([1] * (like.dim() - 1)))
 
 
-class PlantedNoise(nn.Module):
+class PlantedNoise(StandIn):  # noqa: F821 (of stand_in.py, which comes before)
     """A noise predictor that is affine in x_t with tables over t = 0..T; remembers what it was asked.
 
     slope (T+1,), shift (T+1, d), matrix (d, d): ε̂(x, t) = slope_t x + shift_t + x matrix
@@ -31,16 +31,34 @@ class PlantedNoise(nn.Module):
     def __init__(self, slope, shift, matrix):
         super().__init__()
         self.slope, self.shift, self.matrix = nn.Parameter(slope), nn.Parameter(shift), nn.Parameter(matrix)
-        self.x, self.t, self.t_shapes = [], [], []
+        self.asked_x, self.asked_t, self.asked_shapes = Log(), Log(), Log()  # noqa: F821
 
-    def forward(self, x, t):
-        self.x.append(x.detach().clone())
+    def answer(self, x, t):
+        self.asked_x.append(x.detach().clone())
         asked = torch.as_tensor(t).detach()
-        self.t_shapes.append(list(asked.shape))
-        self.t.append(asked.double().reshape(-1).clone())
+        self.asked_shapes.append(list(asked.shape))
+        self.asked_t.append(asked.double().reshape(-1).clone())
         index = _index(t, len(self.slope) - 1)
         slope, shift, matrix = (p.to(x.dtype) for p in (self.slope, self.shift, self.matrix))
         return slope[index].reshape(-1, 1) * x + shift[index] + x @ matrix
+
+    def asked(self):
+        """Every x and t that it was asked, in order."""
+        return {"x": list(self.asked_x), "t": list(self.asked_t), "t_shapes": list(self.asked_shapes)}
+
+
+def _predictor(student, model):
+    """The planted predictor, in the place of the student's NoiseNet."""
+    return PlantedNoise(**model).stand_in_for(student.__dict__.get("NoiseNet"))
+
+
+def _changed(args, given):
+    """Numbers of the arguments that are no longer what they were."""
+    return [
+        i
+        for i, (a, b) in enumerate(zip(args, given, strict=True))
+        if isinstance(a, torch.Tensor) and not torch.equal(a, b)
+    ]
 
 
 @contextmanager
@@ -115,31 +133,28 @@ def evaluate(student, function, args, strided=False, tables=None):
     given = [(_strided(a) if strided else a.clone()) if isinstance(a, torch.Tensor) else a for a in args]
     with _planted(student, tables):
         value = getattr(student, function)(*given)
-    changed = [
-        i
-        for i, (a, b) in enumerate(zip(args, given, strict=True))
-        if isinstance(a, torch.Tensor) and not torch.equal(a, b)
-    ]
     kind = str(value.dtype) if isinstance(value, torch.Tensor) else type(value).__name__
-    return {"value": _plain(value), "kind": kind, "changed": changed}
+    return {"value": _plain(value), "kind": kind, "changed": _changed(args, given)}
 
 
 def planted_step(student, model, x_t, t, betas, noise, tables=None):
     """p_sample under a planted noise predictor: the new x and what the predictor was asked."""
-    net = PlantedNoise(**model)
+    net = _predictor(student, model)
+    args = (x_t, t, betas, noise)
+    given = [a.clone() for a in args]
     with _planted(student, tables):
-        value = student.p_sample(net, x_t.clone(), t.clone(), betas.clone(), noise.clone())
-    kind = type(value).__name__
-    return {"value": _plain(value), "kind": kind, "x": net.x, "t": net.t, "t_shapes": net.t_shapes}
+        value = student.p_sample(net, *given)
+    return {"value": _plain(value), "kind": type(value).__name__, "changed": _changed(args, given), **net.asked()}
 
 
 def planted_loss(student, model, x_0, betas, seed, tables=None):
     """ddpm_loss under a planted noise predictor: its value, what the predictor was asked, its gradients."""
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
-    net = PlantedNoise(**model)
+    net = _predictor(student, model)
+    given = [x_0.clone(), betas.clone()]
     with _planted(student, tables):
-        loss = student.ddpm_loss(net, x_0.clone(), betas.clone())
+        loss = student.ddpm_loss(net, *given)
     differentiable = isinstance(loss, torch.Tensor) and loss.numel() == 1 and loss.requires_grad
     gradient = None
     if differentiable:
@@ -150,9 +165,8 @@ def planted_loss(student, model, x_0, betas, seed, tables=None):
         "is_tensor": isinstance(loss, torch.Tensor),
         "differentiable": differentiable,
         "gradient": gradient,
-        "x": net.x,
-        "t": net.t,
-        "t_shapes": net.t_shapes,
+        "changed": _changed((x_0, betas), given),
+        **net.asked(),
     }
 
 
@@ -160,7 +174,7 @@ def planted_sample(student, model, n, betas, seed, tables=None):
     """sample under a planted noise predictor: the samples and every x and t that the predictor was asked."""
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
-    net = PlantedNoise(**model)
+    net = _predictor(student, model)
     with _planted(student, tables):
         value = student.sample(net, n, betas.clone())
-    return {"value": _plain(value), "kind": type(value).__name__, "x": net.x, "t": net.t, "t_shapes": net.t_shapes}
+    return {"value": _plain(value), "kind": type(value).__name__, **net.asked()}

@@ -1,7 +1,5 @@
 """Runs in the student process: plants networks, records what the student's functions do with them. Knows no answer."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from typing import Any
@@ -124,18 +122,16 @@ def own_outputs(student: Any, x: Tensor, sigmas: list[Tensor]) -> list[Tensor]:
 # ---------------------------------------------------------------- planted scores
 
 
-class Planted(nn.Module):
+class Planted(StandIn):  # noqa: F821 (of stand_in.py, which comes before)
     """A given function of (x, σ) in place of a score network; keeps what it was asked."""
 
     def __init__(self, plant: dict[str, Tensor]) -> None:
         super().__init__()
         self.linear = nn.Parameter(plant["linear"].clone())
         self.plant = plant
-        self.asked_x: list[Tensor] = []
-        self.asked_sigma: list[Tensor] = []
-        self.shapes: list[list[int]] = []
+        self.asked_x, self.asked_sigma, self.shapes = Log(), Log(), Log()  # noqa: F821
 
-    def forward(self, x: Tensor, sigmas: Any) -> Tensor:
+    def answer(self, x: Tensor, sigmas: Any) -> Tensor:
         flat = x.dim() == 1
         rows = x.reshape(-1, 2)
         sigma = torch.as_tensor(sigmas).detach().to(rows.dtype)
@@ -161,7 +157,7 @@ class Planted(nn.Module):
             "rows": [len(x) for x in self.asked_x],
             "shapes": [list(s) for s in {tuple(s) for s in self.shapes}],
         }
-        self.asked_x, self.asked_sigma, self.shapes = [], [], []
+        self.asked_x, self.asked_sigma, self.shapes = Log(), Log(), Log()  # noqa: F821
         return answer
 
 
@@ -182,7 +178,7 @@ def record_losses(
     _seed(seed)
     seen = []
     for _ in range(times):
-        net = Planted(plant)
+        net = Planted(plant).stand_in_for(student.__dict__.get("ScoreNet"))
         given_data, given_sigmas = FORMS[forms[0]](data), FORMS[forms[1]](sigmas)
         loss = student.compute_denoising_loss(net, given_data, given_sigmas)
         is_tensor = isinstance(loss, torch.Tensor)
@@ -212,7 +208,7 @@ def record_sampling(
 ) -> dict[str, Any]:
     """One call of langevin_dynamics_sample with a planted network: what came back, what was asked."""
     _seed(seed)
-    net = Planted(plant)
+    net = Planted(plant).stand_in_for(student.__dict__.get("ScoreNet"))
     given = FORMS[form](sigmas)
     value = student.langevin_dynamics_sample(net, n, given, **options)
     if isinstance(value, np.ndarray):

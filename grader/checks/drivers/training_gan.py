@@ -1,5 +1,5 @@
-"""Runs in the student process after gan.py: asks the student's networks for gradients, trains networks of ours with
-the student's two losses. Knows no answer."""
+"""Runs in the student process after stand_in.py and gan.py: asks the student's networks for gradients, trains networks
+of ours with the student's two losses. Knows no answer."""
 
 import contextlib
 import copy
@@ -69,7 +69,7 @@ def _paint(points):
     return halves.reshape(-1, 1, 28, 28)
 
 
-class RingGenerator(nn.Module):
+class RingGenerator(StandIn):  # noqa: F821
     """z (N, zdim) → images that each carry a point of the plane."""
 
     def __init__(self, zdim, width=64):
@@ -84,11 +84,11 @@ class RingGenerator(nn.Module):
             nn.Linear(width, 2),
         )
 
-    def forward(self, z):
+    def answer(self, z):
         return _paint(self.net(z))
 
 
-class RingDiscriminator(nn.Module):
+class RingDiscriminator(StandIn):  # noqa: F821
     """Images that carry a point → logits (N, 1)."""
 
     def __init__(self, width=128):
@@ -97,7 +97,7 @@ class RingDiscriminator(nn.Module):
             nn.Linear(2, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, 1)
         )
 
-    def forward(self, x):
+    def answer(self, x):
         return self.net(8 * (x.reshape(len(x), 2, -1).mean(2) - 0.5))
 
 
@@ -153,25 +153,25 @@ def _average_ring():
 _optimum = {}
 
 
-class NormalGenerator(nn.Module):
+class NormalGenerator(StandIn):  # noqa: F821
     """Standard normal z (N, 2) → images that carry the points mean + root z. No optimizer has its parameters."""
 
     def __init__(self, mean, root):
         super().__init__()
         self.mean, self.root = nn.Parameter(mean), nn.Parameter(root)
 
-    def forward(self, z):
+    def answer(self, z):
         return _paint(self.mean + z @ self.root.T)
 
 
-class QuadraticDiscriminator(nn.Module):
+class QuadraticDiscriminator(StandIn):  # noqa: F821
     """Images that carry a point (a, b) → logits (N, 1), linear in 1, a, b, a², ab, b²."""
 
     def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(6))
 
-    def forward(self, x):
+    def answer(self, x):
         a, b = (8 * (x.reshape(len(x), 2, -1).mean(2) - 0.5)).T
         return torch.stack([torch.ones_like(a), a, b, a * a, a * b, b * b], dim=1) @ self.weight[:, None]
 
