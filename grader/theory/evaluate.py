@@ -245,6 +245,8 @@ class Evaluator(Naming):
                 equal = [self.n.close(self.n.plain(x), self.n.plain(right)) for x in left.items]
                 holding = [e == (branch.relation == "=") for e in equal]
             value = self.eval(branch.value, s)
+            if self.n.is_real(value) and isinstance(branch.value, t.Num):
+                value = Vec((value,) * self.model.d)
             if not isinstance(value, Vec):
                 raise KindMismatch("A case is told apart by a vector, but its value is none.")
             for j, item in enumerate(value.items):

@@ -206,6 +206,8 @@ class Parser(Forms):
                 node = t.Pow(base, node.exponent)
             elif kind == "_":
                 node = t.Component(node, self.component_index())
+            elif kind == "method":
+                node = self.method(node)
             elif kind == "'":
                 raise UnsupportedForm("A derivative written with a prime is not read here.", self.column())
             elif kind == "!":
@@ -309,7 +311,7 @@ class Parser(Forms):
         if kind in ("+", "-"):
             sign = self.sign()
             return t.Neg(self.factor()) if sign < 0 else self.factor()
-        if kind == "*" and self.bars[-1] == "cond" and self.kind(1) in ("|", ")", ",", ";"):
+        if kind in ("*", ".") and self.bars[-1] == "cond" and self.kind(1) in ("|", ")", ",", ";"):
             self.take()  # q(· | x_0)
             return t.Sym("·", (), token.column)
         if kind in ("…",):

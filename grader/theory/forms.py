@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from grader.theory import tree as t
 from grader.theory import vocabulary as v
 from grader.theory.errors import MissingOperand, UnexpectedSymbol, UnsupportedForm
@@ -38,6 +40,10 @@ class Forms(Functionals):
             return self.gaussian()
         if word in ("cumprod", "cumsum") and following == "(":
             return self.cumulative()
+        if word in ("multiply", "mul") and following == "(":
+            return self.called_product()
+        if word == "select" and following == "(":
+            return self.selection()
         if word == "randn" and (drawn := self.drawn_noise()) is not None:
             return drawn
         if word in ("diag", "Diag") and following in ("(", "{", "["):
@@ -48,6 +54,51 @@ class Forms(Functionals):
         if word in ("argmax", "argmin", "max", "min", "arg", "lim", "sup", "infimum", "softmax", "det", "tr", "Tr"):
             raise UnsupportedForm(f"“{word}” is not evaluated here; state the value itself.", token.column)
         return self.symbol()
+
+    def called_product(self) -> t.Node:
+        """np.multiply(M, x − x_known)"""
+        self.take("name")
+        opening = self.take("(")
+        self.bars.append("paren")
+        left = self.expression()
+        self.take(",")
+        node = t.Mul((left, self.expression()), "⊙")
+        self.bars.pop()
+        self.close(opening)
+        return node
+
+    def selection(self) -> t.Node:
+        """torch.where(M, a, b): a where M is 1, b elsewhere."""
+        self.take("name")
+        opening = self.take("(")
+        self.bars.append("paren")
+        condition, one = self.expression(), t.ONE
+        if self.kind() == "=":
+            self.take()
+            one = t.Num(Fraction(self.take("num").value))
+        self.take(",")
+        first = self.expression()
+        self.take(",")
+        second = self.expression()
+        self.bars.pop()
+        self.close(opening)
+        return t.Cases((t.Branch(first, condition, one), t.Branch(second)))
+
+    def method(self, node: t.Node) -> t.Node:
+        """(1 − beta[1:t+1]).prod(), (1 − beta_bar).sqrt()"""
+        self.take("method")
+        token = self.take()
+        if token.value in ("cumprod", "cumsum"):
+            return self.cumulative_of(token, node)
+        opening = self.take("(")
+        while self.kind() not in (")", ""):
+            self.at += 1  # dim=0
+        self.close(opening)
+        if token.value in ("prod", "sum"):
+            return self.over_slices(token.value, node, token.column)
+        if token.value in ("sqrt", "exp", "log", "square"):
+            return self.built(token.value, node)
+        raise UnsupportedForm(f"The method {token.value} is not read here.", token.column)
 
     def drawn_noise(self) -> t.Node | None:
         """torch.randn_like(x_0), np.random.randn(d): a standard noise of its own, whatever its arguments of shape."""

@@ -112,7 +112,7 @@ class Laws:
             law = body.arg
             if self.defined_name(law.name) or law.given or not law.args or law.args[0] != t.Sym("x"):
                 return None
-            if law.name in ("p", "p_theta"):
+            if law.name in ("p", "p_theta", "p_delta"):
                 return self.model.function("s_theta", (self.eval(t.Sym("x"), s),))
         return None
 

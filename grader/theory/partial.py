@@ -133,10 +133,15 @@ def _weight(reading: Reading, node: t.Node) -> Name | None:
     ratios = []
     for plan in (_LATER_STEPS, Plan(5, 4, 2)):
         model = _model(reading.question, plan)
-        right = _values(make_evaluator(model), right_answer(reading.question))[0]
-        ratios.append(_values(make_evaluator(model, reading.definitions), node)[0] / right)
+        mine, right = make_evaluator(model, reading.definitions), make_evaluator(model)
+        right.sigma_source = mine
+        ratios.append(_values(mine, node)[0] / _values(right, right_answer(reading.question))[0])
     if _agree(model, ratios[:1], ratios[1:]):
+        if model.n.close(ratios[0], -model.n.mp.mpf(1)):
+            return "sign", "The sign of the whole is wrong."
         return "factor", "A constant factor is wrong."
+    if any(d.name == "sigma" for d in reading.definitions):
+        return "weight", "It is another weight: compare the coefficients of x_0 in the two means, squared."
     if not any(d.name == "sigma" for d in reading.definitions):
         sigma = t.Sym("sigma", (t.Sym("t"),))
         spans = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grader.theory import tree as t
 from grader.theory.calculus import Calculus
 from grader.theory.errors import UnsupportedForm
+from grader.theory.tokens import Token
 
 _CUMULATIVE = {"cumprod": "prod", "cumsum": "sum"}
 _ARRAYS = frozenset({"beta", "alpha", "beta_bar", "alpha_bar"})
@@ -56,6 +57,10 @@ class ProgramSums(Calculus):
             else:
                 inner = self.take() if self.kind() in ("(", "[", "{") else None
                 var = self.take("name").value
+                if inner is None and self.kind() == ")" and self.family == "gan" and kind == "sum":
+                    self.bars.pop()
+                    self.close(opening)
+                    return t.Integral(t.Sym(var), body)
                 if self.kind() == "=":
                     self.take()
                 else:
@@ -114,9 +119,13 @@ class ProgramSums(Calculus):
         self.axis_argument()
         self.bars.pop()
         self.close(opening)
+        return self.over_slices(kind, body, opening.column)
+
+    def over_slices(self, kind: str, body: t.Node, column: int) -> t.Node:
+        """∏ or ∑ of a body whose names are sliced, all in the same way."""
         ranges = {i for n in t.walk(body) if isinstance(n, t.Sym) for i in n.index if isinstance(i, t.Range)}
         if len(ranges) != 1:
-            raise UnsupportedForm("A sum or product over slices is read when all of them are the same.", opening.column)
+            raise UnsupportedForm("A sum or product over slices is read when all of them are the same.", column)
         found = ranges.pop()
         running = _unused(body)
         body = t.substitute(body, lambda n: running if n == found else None)
@@ -141,6 +150,18 @@ class ProgramSums(Calculus):
         self.axis_argument()
         self.bars.pop()
         self.close(opening)
+        return self.taken_at(token, body)
+
+    def cumulative_of(self, token: Token, body: t.Node) -> t.Node:
+        """(1 − beta).cumprod(0)[t]"""
+        opening = self.take("(")
+        while self.kind() not in (")", ""):
+            self.at += 1
+        self.close(opening)
+        return self.taken_at(token, body)
+
+    def taken_at(self, token: Token, body: t.Node) -> t.Node:
+        """The index that follows a cumulative product or sum, and the product up to it."""
         if self.kind() not in ("[", "_"):
             raise UnsupportedForm(f"State where the {token.value} is taken, as in {token.value}(…)[t].", token.column)
         bracket = self.take()

@@ -37,7 +37,7 @@ _EXTRA: dict[str, frozenset[str]] = {
     "2.3": frozenset({"epsilon"}),
 }
 
-_CONSTANT_NAMES = frozenset({"x", "I", "pi", "e"})
+_CONSTANT_NAMES = frozenset({"x", "I", "e"})
 FIXED: dict[str, frozenset[str]] = {
     "gan": _CONSTANT_NAMES | {"p_r", "p_g"},
     "diffusion": _CONSTANT_NAMES | {"T", "t", "beta", "d", "q"},

@@ -284,7 +284,8 @@ def _role(question: str, statement: Statement) -> tuple[str, Definition | None, 
         return "condition", None, False
     own = lhs is not None and is_answer_side(question, lhs)
     if "~" in relations:
-        if isinstance(rhs, t.Gauss) and (own or (question == "2.4" and lhs == _X_BEFORE)):
+        before = lhs == _X_BEFORE or (isinstance(lhs, t.Call) and lhs.name == "law" and lhs.args == (_X_BEFORE,))
+        if isinstance(rhs, t.Gauss) and (own or (question == "2.4" and before)):
             return "answer", None, True
         if lhs is None or rhs is None:
             return "clause", None, False

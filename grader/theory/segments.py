@@ -44,6 +44,9 @@ def segments(tokens: tuple[Token, ...], lang: str) -> list[Segment]:
         if level == 0 and token.kind in _SEPARATORS:
             if token.kind in ("\n", "quad") and _joined(flat, place, current):
                 continue
+            if token.kind == "," and _condition_goes_on(flat, place, current):
+                current.append(token)
+                continue
             flush()
             if token.kind in ("\n", ".", ";"):
                 intro = ""
@@ -106,6 +109,19 @@ def _joined(flat: list[Token], place: int, current: list[Token]) -> bool:
         if token.kind in ("-", "+") and flat[place].kind == "quad":
             return True
         return token.kind in (_OPERATORS - {"_"}) | RELATIONS
+    return False
+
+
+def _condition_goes_on(flat: list[Token], place: int, current: list[Token]) -> bool:
+    """“x_{t−1} | x_t, x_0 ∼ …”: a comma between what a law is conditional on."""
+    kinds = [token.kind for token in current]
+    if "|" not in kinds or any(kind in RELATIONS for kind in kinds):
+        return False
+    for token in flat[place + 1 : place + 8]:
+        if token.kind in RELATIONS:
+            return token.kind == "~"
+        if token.kind in _SEPARATORS:
+            return False
     return False
 
 

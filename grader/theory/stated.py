@@ -47,6 +47,8 @@ def answer_and_reference(reading: Reading, statement: Statement) -> tuple[t.Node
         if isinstance(stated_for, t.Sym) and stated_for.name in ("s", "i", "j", "k", "n", "tau"):
             return t.substitute(node, lambda n: t.Sym("t") if n == stated_for else None), reference, relation
         reference = t.substitute(reference, lambda n: stated_for if n == t.Sym("t") else None)
+    if question == "2.3" and isinstance(left, t.Fun) and left.name == "log" and is_answer_side(question, left.arg):
+        return t.Fun("exp", node), reference, relation
     if left is not None:
         if isinstance(left, t.Neg) and (is_answer_side(question, left.arg) or _is_evidence(left.arg)):
             return t.Neg(node), reference, {"≤": "≥", "≥": "≤"}.get(relation, relation)

@@ -37,6 +37,8 @@ class Sums(ProgramSums):
             var, low, high = self.limits_in_words()
         elif self.kind() == "(" and self.kind(1) == "name" and self.kind(2) == "=" and token.value == "prod":
             var, low, high = self.lower_limit()
+        if kind == "sum" and self.over_every_state():
+            return self.sum_over_states()
         while self.kind() in ("_", "^"):
             if self.take().kind == "^":
                 high = self.upper_limit()
@@ -50,6 +52,23 @@ class Sums(ProgramSums):
             raise UnsupportedForm("State where the sum or product starts and ends.", token.column)
         factors = self.body_factors()
         return scoped(kind, var, low, high, factors)
+
+    def over_every_state(self) -> bool:
+        """∑_x and ∑_{x_{1:T}}: over all values of a variable, as ∫ … dx."""
+        if self.kind() != "_" or self.family not in ("gan", "elbo"):
+            return False
+        if self.kind(1) == "name":
+            return self.value(1) == "x" and self.kind(2) not in ("=", "^")
+        end = self.find_closing(self.at + 1)
+        inside = self.tokens[self.at + 2 : end]
+        after = self.tokens[end + 1].kind if end + 1 < len(self.tokens) else ""
+        plain = not any(token.kind in ("=", "≤", "<", "≥", ">", "∈", ",") for token in inside)
+        return bool(inside) and inside[0].value == "x" and plain and after != "^"
+
+    def sum_over_states(self) -> t.Node:
+        self.take("_")
+        variable = self.group()
+        return t.Integral(variable, self.term())
 
     def limits_in_words(self) -> tuple[str, t.Node, t.Node]:
         """from i = 1 to t of; over i from 1 to t of"""

@@ -187,13 +187,21 @@ class Symbols(Cursor):
             self.take()
             return (), (t.Sym(token.value, (), token.column),)
         if token.kind == "num":
-            return (), (self.operand(),)
+            return (), (self.with_bare_range(self.operand()),)
         if token.kind == "*":
             self.take()
             return ("star",), ()
         if token.kind in ("accent", "("):
             return (), (self.operand(),)
         raise MissingOperand(f"“{token.value}” is no subscript.", token.column)
+
+    def with_bare_range(self, low: t.Node) -> t.Node:
+        """x_1:T in plain text: the range is typed without its braces."""
+        if self.lang != "text" or self.family != "elbo" or self.kind() != ":" or self.kind(1) not in ("name", "num"):
+            return low
+        self.take()
+        high = self.take()
+        return t.Range(low, t.Sym(high.value) if high.kind == "name" else t.number(int(high.value)))
 
     def subscript_group(self, base: str) -> tuple[tuple[str, ...], tuple[t.Node, ...]]:
         opening = self.take("{")

@@ -217,6 +217,8 @@ class _Scanner(TexCommands):
             following = text[at + 1 : stop].lstrip(" {\\")
             if not following or not (following[0].isalpha()):
                 return at + 1
+        if kind == "." and not self.latex and at > 0 and text[at - 1] in ")]" and text[at + 1 : at + 2].isalpha():
+            kind = "method"
         if kind == "⊙" and text[at] == "∘" and self.out and self.out[-1].kind == "^":
             raise UnknownCharacter("A degree sign has no meaning here.", at)
         self.emit(kind, text[at], at, at + 1)
@@ -230,6 +232,9 @@ class _Scanner(TexCommands):
         while end < stop and text[end].isascii() and text[end].isalpha():
             end += 1
         word = text[at:end]
+        if text[at : at + 4] in ("i.e.", "e.g."):
+            self.emit(",", ",", at, at + 4)
+            return at + 4
         if not self.latex or roman:
             while end < stop and text[end].isascii() and text[end].isdigit():
                 end += 1
@@ -254,6 +259,9 @@ class _Scanner(TexCommands):
         """Spellings of programs: np.sqrt, Function('p_r'), beta_bar_t_minus_1, beta_bar_prev. The end, or 0."""
         rest = self.text[end:stop]
         if word in v.MODULES and rest[:1] == "." and rest[1:2].isalpha():
+            if rest.startswith(".where("):
+                self.emit("name", "select", at, end + len(".where"))
+                return end + len(".where")
             return end + 1
         if word == "Indexed" and (made := _INDEXED.match(rest)):
             self.run(end + made.start("name"), end + made.end("name"))

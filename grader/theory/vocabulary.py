@@ -34,7 +34,7 @@ FUNCTIONS = {
 }  # fmt: skip
 
 MODULES = frozenset(
-    {"np", "numpy", "sp", "sympy", "sym", "smp", "math", "torch", "stats", "scipy", "jnp", "random", "S"}
+    {"np", "numpy", "sp", "sympy", "sym", "smp", "math", "torch", "stats", "scipy", "jnp", "random", "distributions"}
 )
 """Modules whose functions students call: np.sqrt is sqrt."""
 
@@ -67,7 +67,8 @@ PROSE = _words(
     "obtain obtained find found gives give yields yield simplifies simplify from above below standard gaussian "
     "Gaussian forward reverse process independent i.i.d iid integer steps step time natural logarithm base "
     "true fixed case plug plugging substitute substituting now finally result results also steps definition defined "
-    "unknown same evaluated elements element posterior's samples sample random up"
+    "unknown same evaluated elements element posterior's samples sample random up "
+    "lecture class notes slides handout paper homework shown derived required desired pointwise"
 )
 """Words that may stand beside mathematics without changing it."""
 
@@ -144,7 +145,7 @@ COMMANDS = {
     "propto": "∝", "varpropto": "∝", "sim": "~", "approx": "≈", "simeq": "≈", "cong": "≈", "equiv": "=",
     "coloneqq": "=", "triangleq": "=", "doteq": "=", "eqdef": "=", "coloneq": "=", "le": "≤", "leq": "≤",
     "leqslant": "≤", "ge": "≥", "geq": "≥", "geqslant": "≥", "lt": "<", "gt": ">", "ne": "≠", "neq": "≠", "in": "∈",
-    "notin": "∉",
+    "notin": "∉", "dagger": "*",
     "to": "→", "rightarrow": "→", "longrightarrow": "→", "mapsto": "→", "Rightarrow": "⇒", "implies": "⇒",
     "Longrightarrow": "⇒", "therefore": "⇒", "iff": "⇔", "Leftrightarrow": "⇔", "Longleftrightarrow": "⇔",
     "prime": "'", "dots": "…", "ldots": "…", "cdots": "…", "dotsc": "…", "dotsb": "…", "dotsm": "…", "dotso": "…",

@@ -28,6 +28,7 @@ def cases(name: str) -> list[dict[str, Any]]:
         "program_forms.jsonl",
         "contradictions.jsonl",
         "notations.jsonl",
+        "wrong_answers.jsonl",
     ],
 )
 def test_every_verdict_is_the_expected_one(name: str) -> None:
