@@ -223,7 +223,8 @@ def _archive(path: Path, stack: ExitStack) -> Iterator[_Entry]:
         return _tar_entries(tarred)
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, NotImplementedError) as error:
         raise SubmissionError(
-            f"{path.name} is neither a zip nor a tar archive nor a source file that is graded ({error})."
+            f"{path.name} is neither a zip nor a tar archive that can be opened nor a source file that is graded; "
+            "unpack it on your own machine to see whether it is whole, and hand in a zip or the files themselves."
         ) from error
 
 

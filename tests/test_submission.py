@@ -161,8 +161,9 @@ def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path, name: str) -> Non
     path = tmp_path / name
     if name != "absent":
         path.write_bytes(b"" if name == "empty.zip" else b"this is no archive")
-    with pytest.raises(SubmissionError, match=name):
+    with pytest.raises(SubmissionError, match=name) as told:
         read(path)
+    assert "\n" not in str(told.value)
 
 
 def test_a_folder_with_nothing_but_one_archive_is_read_from_it(tmp_path: Path) -> None:
