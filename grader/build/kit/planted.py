@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,44 +19,75 @@ def wave(*shape: int, phase: float = 0.0) -> Tensor:
     return torch.sin(0.37 * steps * steps + 1.3 * steps + phase).to(torch.float32).reshape(shape)
 
 
-def plant(net: nn.Module, scale: float = 0.3) -> nn.Module:
+def plant(net: nn.Module, scale: float = 0.3, phase: float = 0.0) -> nn.Module:
     """Fills every parameter with a wave of its own, in the order of `parameters()`."""
     with torch.no_grad():
         for i, parameter in enumerate(net.parameters()):
-            parameter.copy_(scale * wave(*parameter.shape, phase=float(i)))
+            parameter.copy_(scale * wave(*parameter.shape, phase=phase + i))
     return net.eval()
 
 
-class BrightnessLogit(nn.Module):
-    """A discriminator whose logit is 16·(mean brightness) − 8, whatever else is in the image."""
+class Planted(nn.Module):
+    """A network that is known."""
 
-    def __init__(self) -> None:
+    def dressed(self, make: Callable[[], Any]) -> Any:
+        """The student's own network that computes what this one does: code may look at its class and its layers."""
+        try:
+            own = make()
+            signature = inspect.signature(type(own).forward)
+        except Exception:  # it cannot be built, which is another case's concern
+            return self
+
+        def forward(*arguments: Any, **named: Any) -> Any:
+            return self(*signature.bind(own, *arguments, **named).args[1:3])
+
+        own.forward = forward
+        return own
+
+
+class BrightnessLogit(Planted):
+    """A discriminator whose logit is steepness·(mean brightness − 1/2), whatever else is in the image."""
+
+    def __init__(self, steepness: float = 16.0) -> None:
         super().__init__()
-        self.unused = nn.Parameter(torch.zeros(1))  # a student may ask a network's parameters for their device
+        self.steepness = nn.Parameter(torch.tensor(steepness))
 
     def forward(self, x: Tensor) -> Tensor:
-        return 16 * x.flatten(1).mean(1, keepdim=True) - 8
+        return self.steepness * (x.flatten(1).mean(1, keepdim=True) - 0.5)
 
 
-class FlatImages(nn.Module):
+class FlatImages(Planted):
     """A generator of plain grey images; the first latent variable is the brightness."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.unused = nn.Parameter(torch.zeros(1))
+        self.gain = nn.Parameter(torch.ones(1))
 
     def forward(self, z: Tensor) -> Tensor:
-        return z[:, :1, None, None].expand(-1, 1, 28, 28).clamp(0, 1)
+        return (self.gain * z[:, :1])[:, :, None, None].expand(-1, 1, 28, 28).clamp(0, 1)
 
 
-class Shrink(nn.Module):
-    """A noise network or score that is `factor` times its input; remembers what it was called with."""
+class Known(Planted):
+    """A noise network or score that is a known function of x and of t or σ; remembers what it was called with."""
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, function: Callable[[Tensor, Any], Tensor]) -> None:
         super().__init__()
-        self.factor = nn.Parameter(torch.tensor(factor))
-        self.calls: list[tuple[Any, Any]] = []
+        self.function = function
+        self.unit = nn.Parameter(torch.ones(1))
+        self.calls: list[tuple[Tensor, Any]] = []
+        """Points and t or σ of each call."""
 
     def forward(self, x: Tensor, at: Any) -> Tensor:
-        self.calls.append((tuple(x.shape), at))
-        return self.factor * x
+        self.calls.append((x.detach().clone(), at.detach().clone() if isinstance(at, Tensor) else at))
+        return self.unit * self.function(x, at)
+
+
+def shrink(factor: float) -> Known:
+    """A noise network or score that is `factor` times its input."""
+    return Known(lambda x, _: factor * x)
+
+
+def numbers(at: Any, count: int) -> Tensor:
+    """A t or σ that may be a number or a tensor of any shape, as one number for each point."""
+    values = torch.as_tensor(at, dtype=torch.float64).reshape(-1)
+    return values.expand(count) if len(values) == 1 else values
