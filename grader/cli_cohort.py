@@ -49,7 +49,10 @@ def cohort(
     track: Annotated[str, typer.Option(help="auto, ddpm or score.")] = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Leave the short trainings out.")] = False,
     pictures: Annotated[
-        bool, typer.Option("--pictures", help="Draw the homework's own figures, about a minute more for each.")
+        bool,
+        typer.Option(
+            "--pictures", help="Draw the homework's own figures of those graded now, about a minute more for each."
+        ),
     ] = False,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="For one submission; the rubric's limit.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda, for the trainings.")] = "cpu",

@@ -17,19 +17,28 @@ from grader.report.standing import Standing
 def write_pages(store: Store, settings: ClassSettings, policy: LatePolicy | None, folder: Path) -> int:
     """Writes `<submission>.html` for each submission and `class.html`; returns how many student pages."""
     folder.mkdir(parents=True, exist_ok=True)
-    title, written = settings.rubric.title, 0
+    title, taken = settings.rubric.title, {"class"}
 
     def each() -> Iterator[Standing]:
-        nonlocal written
         for standing in standings(store, settings, policy):
-            name = standing.key.replace("/", "_").replace("\0", "")
+            name = _free_name(standing.key, taken)
             if standing.report is None:
                 page = not_graded_page(title, standing.key, standing.error if standing.theirs else "")
             else:
                 page = student_page(standing.report, standing.lateness)
             (folder / f"{name}.html").write_text(page, encoding="utf-8")
-            written += 1
             yield standing
 
     (folder / "class.html").write_text(class_page(summarise(title, each())), encoding="utf-8")
-    return written
+    return len(taken) - 1
+
+
+def _free_name(key: str, taken: set[str]) -> str:
+    """A file name for a submission's page that no other page has, on file systems without upper and lower case too."""
+    plain = key.replace("/", "_").replace("\0", "")
+    name, count = plain, 1
+    while name.casefold() in taken:
+        count += 1
+        name = f"{plain}-{count}"
+    taken.add(name.casefold())
+    return name

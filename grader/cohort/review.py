@@ -17,6 +17,7 @@ from grader.cohort.settings import ClassSettings
 from grader.cohort.store import Store
 from grader.model import Evidence, Question, Verdict
 
+NEEDS_A_PERSON = ("needs_review", "grader_error")
 SIMILAR = 80.0
 """Answers whose words agree to this percentage are shown side by side."""
 MOST_COMPARED = 400
@@ -53,19 +54,20 @@ class Group:
 
 def queue(store: Store, settings: ClassSettings) -> list[Group]:
     """Every answer that awaits a person or was decided by one, by question; alike answers follow each other."""
-    made = decisions(store)
+    decided_numbers = {number for number, *_ in decisions(store)}
     found: dict[tuple[str, str], Group] = {}
     for row in store.rows():
         if row.state != "done":
             continue
-        evidence = store.evidence(row.id)
         before = {n: g.verdict for n, g in store.grades(row.id).get(row.id, {}).items()}
-        if not any(v.outcome in ("needs_review", "grader_error") for v in before.values()) and not made:
+        open_or_decided = [n for n, v in before.items() if n in decided_numbers or v.outcome in NEEDS_A_PERSON]
+        if not open_or_decided:
             continue
+        evidence = {n: e for number in open_or_decided for n, e in store.evidence(row.id, number).items()}
         machine = judge_submission(settings, row.run.track, row.key, evidence, before, {}).verdicts
         for question in settings.rubric.for_track(row.run.track):
             verdict = machine[question.number]
-            if verdict.outcome not in ("needs_review", "grader_error"):
+            if question.number not in evidence or verdict.outcome not in NEEDS_A_PERSON:
                 continue
             _add(found, row, question, evidence[question.number], verdict)
     by_question: dict[str, list[Group]] = {}

@@ -90,6 +90,17 @@ def test_who_could_not_be_graded_is_told_why_and_the_class_page_still_names_nobo
     assert "lovelace" not in page
 
 
+def test_no_submissions_name_takes_the_place_of_another_page(
+    make_class: MakeClass, settings: ClassSettings, tmp_path: Path
+) -> None:
+    names = ("class", "Class-2", "ada", "ADA")
+    with Store(make_class({name: {} for name in names})) as store:
+        assert write_pages(store, settings, None, tmp_path / "pages") == len(names)
+    written = {page.name.casefold() for page in (tmp_path / "pages").iterdir()}
+    assert len(written) == len(names) + 1, "also where upper and lower case are the same"
+    assert "distribution of decided points" in (tmp_path / "pages" / "class.html").read_text("utf-8")
+
+
 def test_a_hidden_question_shows_in_no_number_of_a_late_students_page(settings: ClassSettings) -> None:
     from dataclasses import replace
 
