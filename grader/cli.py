@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from grader.cli_build import register as register_build
 from grader.cli_cohort import register as register_cohort
 from grader.model import GraderError, SubmissionError
+from grader.report.plainly import speak_plainly
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +39,7 @@ register_cohort(app)
 
 def main() -> None:
     """The console command `grader`."""
+    speak_plainly()
     app()
 
 
@@ -48,7 +51,8 @@ def _stop(sentence: str, code: int = COULD_NOT) -> NoReturn:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"  # None: no bold, no dim either
+    return Console(stderr=stderr, highlight=False, color_system=colours)
 
 
 def _settings(rubric: Path | None) -> tuple[Rubric, dict[str, Tolerance]]:

@@ -30,6 +30,7 @@ SEEDS = (
     "grader.theory.questions",
     "grader.report.figures",
     "grader.report.mathml",
+    "grader.report.plainly",
     "grader.student.placeholders",
 )
 """What the self-check imports of the grader; the reader's own modules are asked of grader.theory."""
@@ -38,6 +39,7 @@ ALLOWED = (
     "grader.theory.",
     "grader.report.figures",
     "grader.report.mathml",
+    "grader.report.plainly",
     "grader.student.placeholders",
     "grader.student.vision",
     "grader.model",

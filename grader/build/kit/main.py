@@ -6,9 +6,7 @@ Nothing here gives points, and nothing of it decides a grade: what passes here c
 from __future__ import annotations
 
 import argparse
-import codecs
 import contextlib
-import io
 import json
 import subprocess
 import sys
@@ -18,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from grader.report.plainly import speak_plainly
 
 from .compare import difference
 
@@ -72,23 +72,6 @@ class FileSeen:
         return next((c for c in self.cases if c.state in ("different", "failed")), None)
 
 
-PLAIN = {"✓": "ok", "✗": "WRONG", "–": "-", "−": "-", "…": "...", "’": "'", "σ": "sigma", "β": "beta", "ᾱ": "alpha_bar"}
-"""What stands for a sign where the terminal, or the file that it is sent to, has no room for it."""
-
-
-def _plainly(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeEncodeError)
-    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
-
-
-def _speak_plainly() -> None:
-    """Lets every print reach its stream: a Windows pipe or an old terminal cannot show a tick."""
-    codecs.register_error("plainly", _plainly)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="plainly")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The command. 0: checked, whatever was found; 2: there is nothing to check."""
     parser = argparse.ArgumentParser(prog="check.py", description="Checks your homework folder before the deadline.")
@@ -96,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", default="report.html", help="the page to write (report.html)")
     parser.add_argument("--quick", action="store_true", help="leave the tiny trainings out")
     options = parser.parse_args(arguments)
-    _speak_plainly()
+    speak_plainly()
     folder = Path(options.folder).resolve()
     names = [m for m in MODULES if (folder / f"{m}.py").is_file()]
     if not names and not list(folder.glob("answers.toml")) + list(folder.glob("*.tex")):
