@@ -120,7 +120,7 @@ class Worker:
             cause = self._cut_off  # the name may be missing because the import did not come to it
             sentence = f"{fault.sentence}: the import of {self._module}.py was cut off ({cause.sentence})"
             raise StudentFault(cause.kind, sentence, cause.where, cause.detail) from fault
-        problem = self._forms[function].problem(value) if function in self._forms else None
+        problem = replies.problem(self._forms[function], value) if function in self._forms else None
         if problem is not None:
             raise self._stop(StudentFault("bad_reply", f"the answer cannot be used: {problem}"))
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -16,7 +17,6 @@ import pytest
 
 from grader.student import Limits, StudentFault, StudentSession, finite, wire
 from grader.student.layers import LAYERS, Layers
-from grader.student.replies import forms
 from grader.student.text import Output, printable
 
 LIMITS = Limits(import_s=1.5, call_s=3.0, memory_bytes=700 << 20)
@@ -27,6 +27,8 @@ def missing(student): return student.nothing
 def draws(student): return [torch.rand(2), np.random.rand(2)]
 def dtype(student): return str(torch.get_default_dtype())
 def back(student, value): return value
+def deep(student): return {"rows": [{"losses": [1.0, float("nan")], "x": np.zeros((2, 2))}]}
+REPLIES = {"keyed": {"value": "int"}, "deep": {"rows": [{"losses": ["float"], "x": "array/2"}]}}
 """
 
 
@@ -157,7 +159,35 @@ def test_a_reply_without_the_drivers_parts_is_refused(session: StudentSession) -
         assert worker.call("keyed") == {"value": 1}
         with pytest.raises(StudentFault, match="cannot be used"):
             worker.call("keyed")
-    assert forms(DRIVER)["keyed"].problem({"other": 1}) is not None
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "[{'losses': [1.0, 'nan'], 'x': np.zeros((2, 2))}]",
+        "[{'losses': [1.0], 'x': [[0.0, 0.0]]}]",
+        "[{'losses': [1.0], 'x': np.zeros(2)}]",
+        "[{'losses': [[[1.0]]], 'x': np.zeros((2, 2))}]",
+        "[{'losses': [True], 'x': np.zeros((2, 2))}]",
+        "[{'losses': [b'1.0'], 'x': np.zeros((2, 2))}]",
+        "[{'losses': [2**70], 'x': np.zeros((2, 2))}]",
+        "[{'losses': {0: 1.0}, 'x': np.zeros((2, 2))}]",
+        "[{'losses': [1.0] * 10**6, 'x': np.zeros((2, 2))}]",
+        "[{'losses': [1.0], 'x': np.array([None])}]",
+        "[{'losses': [1.0]}]",
+        "[{'losses': [1.0], 'x': np.zeros((2, 2)), 'more': 0}]",
+        "{'losses': [1.0]}",
+        "None",
+    ],
+)
+def test_a_forgery_deep_inside_a_reply_is_the_students_fault(session: StudentSession, forged: str) -> None:
+    forge = f"import sys, numpy as np\ndef f():\n  sys._getframe(1).f_globals['deep'] = lambda *a: {{'rows': {forged}}}"
+    with session.worker("hw5", driver=DRIVER, seed=1, sources={"hw5": forge}) as worker:
+        assert math.isnan(worker.call("deep")["rows"][0]["losses"][1])
+        worker.call("f")
+        with pytest.raises(StudentFault) as caught:
+            worker.call("deep")
+        assert caught.value.kind == "bad_reply"
 
 
 def test_a_dead_zygote_costs_one_call(session: StudentSession) -> None:

@@ -10,6 +10,22 @@ import numpy as np
 import torch
 from torch import nn
 
+_ASKED = {"x": ["array"], "t": ["array/1"], "t_shapes": [["int"]], "=": ["x", "t", "t_shapes"]}
+REPLIES = {
+    "evaluate": {"value": "array?", "kind": "str", "changed": ["int"]},
+    "planted_step": {"value": "array?", "kind": "str", "changed": ["int"], **_ASKED},
+    "planted_loss": {
+        "value": "array?",
+        "kind": "str",
+        "is_tensor": "bool",
+        "differentiable": "bool",
+        "gradient": "array/2?",
+        "changed": ["int"],
+        **_ASKED,
+    },
+    "planted_sample": {"value": "array?", "kind": "str", **_ASKED},
+}
+
 
 def _index(t, last):
     """Any spelling of t (number, (N,), (N, 1), integer or not) as row numbers of a table, never out of range."""

@@ -6,6 +6,41 @@ Every function takes the student's module first. No expected value stands here: 
 import torch
 from torch import nn
 
+REPLIES = {
+    "network_layout": {
+        "module": "bool",
+        "parameters": [
+            {
+                "name": "str",
+                "local": "str",
+                "owner": "str",
+                "dtype": "str",
+                "shape": ["int"],
+                "storage": "int",
+                "trained": "bool",
+            }
+        ],
+        "buffers": [{"name": "str", "owner": "str", "shape": ["int"]}],
+        "layers": ["str"],
+        "hidden": ["str"],
+    },
+    "network_outputs": {"*": ["array?"]},
+    "network_gradients": ["array?"],
+    "initial_weights": {"names": [{"name": "str", "local": "str", "owner": "str"}], "weights": [["array"]]},
+    "planted_loss": {
+        "built_by": "str",
+        "kind": "str",
+        "value": "array?",
+        "is_tensor": "bool",
+        "differentiable": "bool",
+        "disc": (None, ["array?"]),
+        "gen": (None, ["array?"]),
+        "z": ["array"],
+        "rows": ["int"],
+    },
+    "steps_trajectory": [["array"]],
+}
+
 CONTAINERS = (list, tuple, dict)
 
 

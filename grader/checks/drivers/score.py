@@ -161,6 +161,40 @@ class Planted(StandIn):  # noqa: F821 (of stand_in.py, which comes before)
         return answer
 
 
+_ASKED = {"x": "array/2", "sigma": "array/1", "rows": ["int"], "shapes": [["int"]]}
+REPLIES = {
+    "describe_net": {
+        "shape": ["int"],
+        "distinct_numbers": "int",
+        "distinct_parameters": "int",
+        "trainable_parameters": "int",
+        "has_gradient": "bool",
+        "reached_by_gradient": "int",
+        "layers": [["int"]],
+        "calls": ["int"],
+        "registered": "bool",
+        "biases": "bool",
+        "unused": "int",
+        "others": ["str"],
+        "parameter_shapes": [["int"]],
+    },
+    "planted_outputs": "array",
+    "planted_outputs_in_training": ["array"],
+    "own_outputs": ["array"],
+    "record_losses": [
+        {
+            **_ASKED,
+            "loss": "float",
+            "loss_shape": ["int"],
+            "is_tensor": "bool",
+            "has_gradient": "bool",
+            "gradient": "array/2",
+            "data_kept": "bool",
+        }
+    ],
+    "record_sampling": {**_ASKED, "value": "array", "dtype": "str"},
+}
+
 FORMS: dict[str, Callable[[Tensor], Any]] = {
     "tensor": lambda v: v.clone(),
     "array": lambda v: v.numpy().copy(),

@@ -16,6 +16,16 @@ import torch
 from torch import Tensor, nn
 
 _run: dict[str, Any] = {}
+REPLIES = {
+    "begin": {"parameters": "int", "frozen": "int"},
+    "advance": (
+        {"losses": ["float"], "shape": ["int"], "wanted": ["int"]},
+        {"losses": ["float"], "no_gradient": "bool"},
+        {"losses": ["float"], "cpu_s": "float", "blocked": ["int"]},
+    ),
+    "draw": {"*": "array/2"},
+    "outputs": "array",
+}
 
 
 def _seed(seed: int) -> None:

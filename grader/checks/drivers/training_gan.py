@@ -11,6 +11,20 @@ import torch
 from torch import nn
 
 _ring = {}
+REPLIES = {
+    "own_network": {
+        "kinds": ["str"],
+        "shape": ["int"],
+        "parameters": "int",
+        "trainable": "int",
+        "reached": "int",
+        "has_gradient": "bool",
+    },
+    "own_class": ["int"],
+    "gan_attributes": ["str"],
+    "ring_advance": ({"unusable": "str"}, {"weights": {"*": "array"}, "losses": "array/2", "cpu_s": "float"}),
+    "optimum_advance": ({"unusable": "bool"}, {"weights": "array/1"}),
+}
 
 
 def _seed_all(seed):
