@@ -22,8 +22,8 @@ HERE = Path(__file__).resolve().parent
 WIDTH = 112
 
 
-def main(submission: Path) -> None:
-    """Grades the submission and writes the terminal's picture."""
+def picture(submission: Path) -> str:
+    """Grades the submission and draws the terminal with its table."""
     rubric_path, tolerances_path = default_paths()
     rubric = read_rubric(rubric_path, checks=CHECK_NAMES)
     report = grade(open_homework(submission), rubric, read_tolerances(tolerances_path), Options())
@@ -32,9 +32,9 @@ def main(submission: Path) -> None:
         console.print(f"$ ./run_autograder submissions/{submission.name}", style="bold")
         print_report(report, console)
         svg = console.export_svg(title="grader")
-    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.S)  # the fonts would be fetched from elsewhere
-    (HERE / "terminal.svg").write_text(svg, encoding="utf-8")
+    return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.S)  # the fonts would be fetched from elsewhere
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "submissions" / "perfect")
+    graded = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "submissions" / "perfect"
+    (HERE / "terminal.svg").write_text(picture(graded), encoding="utf-8")

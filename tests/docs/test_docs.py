@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import importlib.util
 import os
 import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +113,38 @@ def _serves(words: list[str], folder: Path, environment: dict[str, str]) -> None
         server.send_signal(signal.SIGINT)
         server.wait(30)
     assert "127.0.0.1" in said
+
+
+def _drawn(svg: str) -> list[str]:
+    """The words of a terminal's picture, without the seconds that the run took."""
+    text = html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", svg, flags=re.S)).replace("\xa0", " ")
+    return re.sub(r"\d+\.\d s", "", text).split()
+
+
+@pytest.mark.slow
+def test_the_picture_of_the_terminal_is_what_it_shows_today() -> None:
+    spec = importlib.util.spec_from_file_location("make_pictures", ROOT / "docs" / "make_pictures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    now = module.picture(ROOT / "submissions" / "perfect")
+    assert _drawn(now) == _drawn((ROOT / "docs" / "terminal.svg").read_text("utf-8"))
+
+
+def test_the_output_on_the_readmes_first_screen_is_what_is_printed_today() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    block = re.search(r"```text\n(.*?)```", text, re.S)
+    command = next(c for c in commands(ROOT / "README.md") if "submissions/seed" in c).split()[1:]
+    assert block is not None
+    done = subprocess.run(
+        [sys.executable, "-m", "grader", "check", *command], cwd=ROOT, env={**os.environ, "COLUMNS": "400"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    printed = " ".join(done.stdout.split())
+    for line in re.split(r"\n(?= [✓✗◐?])", block[1]):
+        for piece in " ".join(line.split()).split("…"):
+            assert piece.strip() in printed, piece
 
 
 @pytest.fixture
