@@ -75,7 +75,7 @@ def judge(check: Check, evidence: Evidence, settings: JudgeSettings) -> Verdict:
     """The verdict on one question. A fault of ours, in the measurement or here, never costs a point."""
     question = settings.question
     if any(f.kind == NO_TIME for f in evidence.failures.values()):
-        return skipped(question, NOT_ENOUGH_TIME, ours=True)
+        return skipped(question, NOT_ENOUGH_TIME)
     ours = [f for f in evidence.failures.values() if f.ours]
     if ours:
         return grader_fault(question, ours[0].sentence)
@@ -113,9 +113,9 @@ def grader_fault(question: Question, detail: str) -> Verdict:
     return Verdict("grader_error", Fraction(0), question.points, None, (), message, (detail,))
 
 
-def skipped(question: Question, why: str, *, ours: bool) -> Verdict:
-    """Not measured: for want of time (ours: the points await a person) or of a prerequisite."""
-    return Verdict("skipped", Fraction(0), question.points if ours else Fraction(0), None, (), why)
+def skipped(question: Question, why: str) -> Verdict:
+    """Not measured, which is never the student's fault: the points await a person."""
+    return Verdict("skipped", Fraction(0), question.points, None, (), why)
 
 
 def _without_device(lost: Lost) -> Lost:

@@ -108,10 +108,6 @@ class CodingBench:
         except StudentProcessError as error:
             raise GraderError(f"The student process failed: {error}") from error
 
-    def restart(self) -> None:
-        """The next call gets a fresh worker."""
-        self.close()
-
     def time_left_s(self) -> float:
         """Wall seconds before the run must end."""
         return self._lab.deadline_s - time.monotonic()

@@ -91,7 +91,7 @@ class _Run:
             digest=self.submission.digest,
             results=tuple(
                 self.results.get(q.number)
-                or QuestionResult(q, skipped(q, NOT_GRADED_YET, ours=True), Evidence(q.check, failures={}))
+                or QuestionResult(q, skipped(q, NOT_GRADED_YET), Evidence(q.check, failures={}))
                 for q in self.questions
             ),
             isolation=self.isolation,
@@ -156,9 +156,8 @@ def grade(
 def _in_order(questions: Sequence[Question]) -> Iterator[Question]:
     """Theory first, while the student process warms up; then coding, the cheapest first.
 
-    What students don't see comes after all that they see, so that it cannot change what they see: not by the time that
-    it takes, not by a failure that another question needs. The coding checks are imported, with torch, only when the
-    theory is done.
+    What students don't see comes after all that they see, so that the time that it takes cannot change what they see.
+    The coding checks are imported, with torch, only when the theory is done.
     """
     for shown in (True, False):
         some = [q for q in questions if (q.visibility == "visible") is shown]
@@ -194,13 +193,9 @@ def _one(run: _Run, desk: Desk, lab: Lab, question: Question, check: Check) -> Q
 
 def _not_begun(run: _Run, question: Question, check: Check) -> Verdict | None:
     if run.options.quick and check.cost in ("training", "picture"):
-        return skipped(question, "Not measured: the quick mode leaves trainings out.", ours=True)
+        return skipped(question, "Not measured: the quick mode leaves trainings out.")
     if run.deadline_s - time.monotonic() < LEAST_S[check.cost]:
-        return skipped(question, NOT_ENOUGH_TIME, ours=True)
-    failed = {r.question.check for r in run.results.values() if r.verdict.points == 0 and not r.verdict.awaiting}
-    missing = [name for name in check.needs if name in failed]
-    if missing:
-        return skipped(question, f"Not measured, because it needs {', '.join(missing)}, which failed.", ours=False)
+        return skipped(question, NOT_ENOUGH_TIME)
     return None
 
 

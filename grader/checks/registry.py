@@ -72,9 +72,6 @@ class Bench(Protocol):
         the machine on which the limits were set; it is scaled to this one.
         """
 
-    def restart(self) -> None:
-        """The next call gets a fresh worker (module imported anew)."""
-
     def time_left_s(self) -> float:
         """Wall seconds before the run must end."""
 
@@ -134,7 +131,10 @@ Judge = Callable[[Evidence, Settings], Iterator[Finding]]
 
 @dataclass(slots=True)
 class Check:
-    """One promise: how it is measured, how it is judged, what it needs."""
+    """One promise: how it is measured, how it is judged.
+
+    None depends on another: a question that calls a student's other functions is measured with those planted, too.
+    """
 
     name: str
     measure: Measure
@@ -143,7 +143,6 @@ class Check:
     driver: str | None
     """Stem of the driver file under checks/drivers/; "a+b" runs the texts of both, one after the other."""
     cost: Cost
-    needs: tuple[str, ...]
     promise: str
     """First line of the measurement's docstring: what the student reads."""
     judge_function: Judge | None = field(default=None)
@@ -163,7 +162,6 @@ def check(
     module: str | None = None,
     driver: str | None = None,
     cost: Cost = "cheap",
-    needs: tuple[str, ...] = (),
 ) -> Callable[[Measure], Check]:
     """Registers a measurement under the name that the rubric uses. Raises GraderError for a name used twice."""
 
@@ -173,7 +171,7 @@ def check(
             raise GraderError(f"The check {name!r} has no docstring: its first line is what a student reads.")
         if name in REGISTRY:
             raise GraderError(f"Two checks are called {name!r}.")
-        REGISTRY[name] = Check(name, measure, module, driver, cost, needs, promise[0])
+        REGISTRY[name] = Check(name, measure, module, driver, cost, promise[0])
         return REGISTRY[name]
 
     return register

@@ -16,9 +16,7 @@ from grader.cohort.settings import ClassSettings
 from grader.judge import JudgeSettings, judge, skipped
 from grader.model import Evidence, Outcome, Question, Verdict
 from grader.report.text import number as points_text
-from grader.run import COST_ORDER
 
-SKIPPED_NEEDS = "Not measured, because it needs {}, which failed."
 _NOISE = re.compile(r"[\s.,;:!?'\"()\-–—]+")
 _LATEX_NOISE = re.compile(r"\\(left|right|big|Big|bigg|Bigg|displaystyle|quad|qquad|[,;:! ])|[\s~&]|\\\\")
 
@@ -87,29 +85,23 @@ def judge_submission(
     before: Mapping[str, Verdict],
     decisions: Decisions,
 ) -> Judged:
-    """Judges what is stored of one submission, in the order of a run. `before` tells what was skipped, and why."""
+    """Judges what is stored of one submission. `before` tells what was skipped, and why."""
     questions = settings.rubric.for_track(track)
     verdicts: dict[str, Verdict] = {}
     missing: list[str] = []
-    failed: set[str] = set()
-    for question in sorted(questions, key=lambda q: COST_ORDER[find_check(q.check).cost]):
+    for question in questions:
         check = find_check(question.check)
         seen = evidence.get(question.number)
-        needs = [name for name in check.needs if name in failed]
-        if needs:
-            verdict = skipped(question, SKIPPED_NEEDS.format(", ".join(needs)), ours=False)
-        elif seen is not None and seen.check == question.check:
+        if seen is not None and seen.check == question.check:
             verdict = judge(check, seen, JudgeSettings(question, settings.rubric.policy, settings.tolerances))
             decision = decision_on(decisions, question.number, answer_key(question, seen, key), key)
             if decision is not None and verdict.awaiting:
                 verdict = decided(verdict, question, decision)
         else:
             missing.append(question.number)
-            verdict = skipped(question, _why(before.get(question.number)), ours=True)
+            verdict = skipped(question, _why(before.get(question.number)))
         verdicts[question.number] = verdict
-        if verdict.points == 0 and not verdict.awaiting:
-            failed.add(question.check)
-    return Judged({q.number: verdicts[q.number] for q in questions}, tuple(missing))
+    return Judged(verdicts, tuple(missing))
 
 
 def _why(before: Verdict | None) -> str:

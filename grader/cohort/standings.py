@@ -39,7 +39,7 @@ def _report(store: Store, settings: ClassSettings, row: Row) -> Report:
     results = []
     for question in settings.rubric.for_track(row.run.track):
         grade = grades.get(question.number)
-        verdict = grade.verdict if grade else skipped(question, NOT_GRADED, ours=True)
+        verdict = grade.verdict if grade else skipped(question, NOT_GRADED)
         results.append(QuestionResult(question, verdict, evidence.get(question.number, Evidence(question.check))))
     return Report(
         title=settings.rubric.title,

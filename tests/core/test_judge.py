@@ -18,7 +18,7 @@ def check_with(*findings: Finding) -> Check:
     def judgement(seen: Evidence, settings: object) -> Iterator[Finding]:
         yield from findings
 
-    return Check("ddpm.posterior", lambda bench, record: None, "hw5_ddpm", "ddpm", "cheap", (), "", judgement)
+    return Check("ddpm.posterior", lambda bench, record: None, "hw5_ddpm", "ddpm", "cheap", "", judgement)
 
 
 @pytest.mark.parametrize(

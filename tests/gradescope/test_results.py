@@ -169,7 +169,7 @@ def test_a_call_that_the_end_of_the_run_cuts_short_is_ours_and_one_that_had_its_
         bench._worker = Stuck()  # type: ignore[assignment]
         bench.call("dnet_outputs")
 
-    check = Check("gan.stuck", stuck, "hw5_gan", "gan", "cheap", (), "It is stuck")
+    check = Check("gan.stuck", stuck, "hw5_gan", "gan", "cheap", "It is stuck")
     evidence = measure(check, question, None, lab)  # type: ignore[arg-type]
     verdict = judge(check, evidence, JudgeSettings(question, rubric.policy, {}))
     assert verdict.outcome == ("skipped" if ours else "failed")
