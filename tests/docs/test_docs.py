@@ -22,7 +22,12 @@ import typer
 
 from grader.checks.registry import REGISTRY, Record
 from grader.cli import app
+from grader.judge import JudgeSettings, judge
+from grader.lab import Lab
 from grader.model import Evidence, Lost
+from grader.rubric import read_rubric
+from grader.run import Options, measure
+from grader.tracks import open_homework
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -169,6 +174,17 @@ def test_the_example_of_a_new_check_measures_and_judges(
     assert [f.mistake for f in findings if isinstance(f, Lost)] == lost
 
 
+@pytest.mark.slow
+def test_the_example_of_a_new_check_measures_a_real_submission(example: dict[str, Any]) -> None:
+    rubric, submission, check = read_rubric(), open_homework(ROOT / "submissions" / "perfect"), example["monotone"]
+    question = next(q for q in rubric.questions if q.check == "ddpm.schedule")
+    with Lab.opened(submission, rubric, Options(), time.monotonic() + 300, needed=True) as lab:
+        seen = measure(check, question, None, lab)  # type: ignore[arg-type]
+    assert not seen.failures
+    assert seen.facts["smallest_step"] > 0
+    assert judge(check, seen, JudgeSettings(question, rubric.policy, {})).outcome == "passed"
+
+
 def test_the_example_is_as_short_as_it_says() -> None:
     text = (ROOT / "docs" / "authors.md").read_text("utf-8")
     code = re.search(r"```python\n(.*?)```", text, re.S)[1]  # type: ignore[index]
@@ -177,8 +193,6 @@ def test_the_example_is_as_short_as_it_says() -> None:
 
 
 def test_the_example_of_a_row_is_a_rubric_row(tmp_path: Path) -> None:
-    from grader.rubric import read_rubric
-
     text = (ROOT / "docs" / "authors.md").read_text("utf-8")
     row = re.search(r"```toml\n(.*?)```", text, re.S)[1]  # type: ignore[index]
     rubric = (ROOT / "reference" / "rubric.toml").read_text("utf-8").replace('points = "40"', 'points = "41"', 1)
