@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grader.cli_author import register as register_author
 from grader.cli_build import register as register_build
 from grader.cli_cohort import register as register_cohort
+from grader.cli_common import COULD_NOT, USAGE, RubricOption, console, settings, stop
 from grader.model import GraderError, SubmissionError
 from grader.report.plainly import speak_plainly
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from grader.audit import CaseResult
     from grader.model import Report
-    from grader.rubric import Rubric
     from grader.run import Options, Progress
-    from grader.scoring.tolerances import Tolerance
-
-COULD_NOT = 1
-USAGE = 2
 
 app = typer.Typer(
     name="grader",
@@ -33,39 +26,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Grades a homework on GANs and diffusion models: derivations, true/false questions and PyTorch code.",
 )
-register_build(app)
-register_cohort(app)
 
 
 def main() -> None:
     """The console command `grader`."""
     speak_plainly()
     app()
-
-
-def _stop(sentence: str, code: int = COULD_NOT) -> NoReturn:
-    print(f"grader: {sentence}", file=sys.stderr)
-    raise typer.Exit(code)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"  # None: no bold, no dim either
-    return Console(stderr=stderr, highlight=False, color_system=colours)
-
-
-def _settings(rubric: Path | None) -> tuple[Rubric, dict[str, Tolerance]]:
-    from grader.checks.catalogue import CHECK_NAMES
-    from grader.rubric import read_rubric
-    from grader.run import default_paths
-    from grader.scoring.tolerances import read_tolerances
-
-    rubric_path, tolerances_path = default_paths()
-    return read_rubric(rubric or rubric_path, checks=CHECK_NAMES), dict(read_tolerances(tolerances_path))
-
-
-RubricOption = Annotated[Path | None, typer.Option("--rubric", help="Another rubric than reference/rubric.toml.")]
 
 
 @app.command(epilog="Example: grader check submissions/perfect --only 2.4 --json out.json")
@@ -91,16 +57,16 @@ def check(
     from grader.run import Options
 
     if track not in ("auto", "ddpm", "score"):
-        _stop(f"--track must be auto, ddpm or score, not {track!r}.", USAGE)
+        stop(f"--track must be auto, ddpm or score, not {track!r}.", USAGE)
     if device not in ("auto", "cpu", "cuda"):
-        _stop(f"--device must be auto, cpu or cuda, not {device!r}.", USAGE)
+        stop(f"--device must be auto, cpu or cuda, not {device!r}.", USAGE)
     numbers = tuple(n.strip() for item in only or () for n in item.split(",") if n.strip())
     drawn = not quick and (html_file is not None if pictures is None else pictures)
     options = Options(track=track, only=numbers, quick=quick, device=device, pictures=drawn)  # type: ignore[arg-type]
     report = _grade_with_display(path, options, rubric)
     from grader.report.terminal import print_report
 
-    print_report(report, _console())
+    print_report(report, console())
     if json_file is not None:
         _write(json_file, report)
     if html_file is not None:
@@ -115,16 +81,16 @@ def _grade_with_display(path: Path, options: Options, rubric_path: Path | None) 
     from grader.tracks import open_homework
 
     try:
-        rubric, tolerances = _settings(rubric_path)
+        rubric, tolerances = settings(rubric_path)
         known = {q.number for q in rubric.questions}
         for wanted in options.only:
             if not select(rubric.questions, [wanted]):
-                _stop(
+                stop(
                     f"--only {wanted}: there is no such question; the questions are {', '.join(sorted(known))}.", USAGE
                 )
         submission = open_homework(path)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Bar(*columns, console=_console(stderr=True), transient=True) as bar:
+        with Bar(*columns, console=console(stderr=True), transient=True) as bar:
             task = bar.add_task("starting", total=None)
 
             warned: set[str] = set()
@@ -138,9 +104,9 @@ def _grade_with_display(path: Path, options: Options, rubric_path: Path | None) 
 
             return grade(submission, rubric, tolerances, options, show)
     except SubmissionError as error:
-        _stop(f"this submission could not be graded: {error}")
+        stop(f"this submission could not be graded: {error}")
     except GraderError as error:
-        _stop(f"the grader could not start (this is not the student's fault): {error}")
+        stop(f"the grader could not start (this is not the student's fault): {error}")
 
 
 def _write(file: Path, report: Report) -> None:
@@ -149,7 +115,7 @@ def _write(file: Path, report: Report) -> None:
     try:
         write_json(file, report_document(report))
     except OSError as error:
-        _stop(f"the JSON report could not be written to {file}: {error.strerror}.")
+        stop(f"the JSON report could not be written to {file}: {error.strerror}.")
 
 
 def _write_page(file: Path, report: Report) -> None:
@@ -159,7 +125,7 @@ def _write_page(file: Path, report: Report) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(student_page(report), encoding="utf-8")
     except OSError as error:
-        _stop(f"the page could not be written to {file}: {error.strerror}.")
+        stop(f"the page could not be written to {file}: {error.strerror}.")
 
 
 @app.command(epilog="Example: AUTOGRADER_ROOT=/autograder grader gradescope")
@@ -175,7 +141,7 @@ def gradescope(
     try:
         grade_tree(root, spent_s=spent_s, by_force=True)
     except (SubmissionError, GraderError) as error:
-        _stop(str(error))
+        stop(str(error))
 
 
 @app.command(epilog=r"Example: grader read --question 2.3 '\mathcal{N}(\sqrt{1-\bar\beta_t} x_0, \bar\beta_t I)'")
@@ -190,7 +156,7 @@ def read(
     try:
         lines, understood = read_formula(question, lang, source) if question else read_file(Path(source))
     except SubmissionError as error:
-        _stop(str(error))
+        stop(str(error))
     for line in lines:
         print(line)
     if not understood:
@@ -210,116 +176,12 @@ def answers(
     try:
         stream = sys.stdin if str(file) == "-" else file.open(encoding="utf-8", errors="replace")
     except OSError as error:
-        _stop(f"{file} cannot be read: {error.strerror}.")
+        stop(f"{file} cannot be read: {error.strerror}.")
     with stream:
         for verdict in answer_lines(stream, processes=processes):
             print(json.dumps(verdict, ensure_ascii=False), flush=True)
 
 
-@app.command(epilog="Example: grader verify")
-def verify() -> None:
-    """Proves every reference result with sympy, and lists what the seed document gets wrong."""
-    from grader.verify import report_lines
-    from grader.verify import verify as prove
-
-    report = prove()
-    for line in report_lines(report):
-        print(line)
-    if not report.ok:
-        raise typer.Exit(COULD_NOT)
-
-
-@app.command(epilog="Example: grader audit --only gan.dnet --sample 20")
-def audit(
-    only: Annotated[list[str] | None, typer.Option(help="Only cases whose check, file or id begins with this.")] = None,
-    sample: Annotated[int | None, typer.Option(min=1, help="Only every n-th case, so that about this many.")] = None,
-    trainings: Annotated[bool, typer.Option(help="Grade the trainings of every case, not only of targets.")] = False,
-    rubric: RubricOption = None,
-) -> None:
-    """Measures the two error rates over the corpus: right solutions that lose a point, wrong ones that keep it."""
-    from grader.audit import audit as run_audit
-    from grader.audit import choose, markdown
-    from grader.corpus import load_corpus
-
-    try:
-        settings = _settings(rubric)
-        cases = choose(load_corpus(_submissions()), tuple(only or ()), sample)
-        done = 0
-
-        def show(result: CaseResult) -> None:
-            nonlocal done
-            done += 1
-            marks = "; ".join(result.faults)
-            print(f"{done}/{len(cases)} {result.case.id}: {marks or 'as it should be'}", file=sys.stderr, flush=True)
-
-        results = run_audit(*settings, cases=cases, trainings=trainings, listener=show)
-    except GraderError as error:
-        _stop(str(error))
-    for line in markdown(results):
-        print(line)
-    if any(result.faults for result in results):
-        raise typer.Exit(COULD_NOT)
-
-
-@app.command(epilog="Example: grader calibrate --runs 40 --only gan.loss --only gan.steps")
-def calibrate(
-    runs: Annotated[int, typer.Option(min=1, help="How often the reference is measured for each bound.")] = 25,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Only these bounds of reference/tolerances.toml; may be repeated.")
-    ] = None,
-    write: Annotated[
-        bool,
-        typer.Option("--write", help="Write runs and false_fail into the file; bounds never change by themselves."),
-    ] = False,
-) -> None:
-    """Measures every bound that a judge applies on the reference, over fresh seeds: how far is right code from it?"""
-    from grader.calibrate import calibrate as measure
-    from grader.calibrate import table, updated
-    from grader.run import default_paths
-    from grader.scoring.calibration import LEAST_RUNS
-
-    path = default_paths()[1]
-    try:
-        tolerances = _settings(None)[1]
-        with _console(stderr=True).status("measuring the reference") as status:
-            found = list(
-                measure(
-                    tolerances,
-                    runs,
-                    names=only or (),
-                    listener=lambda check, run: status.update(f"{check}, run {run + 1} of {runs}"),
-                )
-            )
-    except GraderError as error:
-        _stop(str(error))
-    for line in table(found):
-        print(line)
-    if runs < LEAST_RUNS:
-        print(f"With fewer than {LEAST_RUNS} runs no tail is fitted: false fail is only the bound 1 - 0.05^(1/runs).")
-    if write:
-        try:
-            path.write_text(updated(path.read_text("utf-8"), found), encoding="utf-8")
-        except OSError as error:
-            _stop(f"{path} could not be written: {error.strerror}.")
-        print(f"runs and false_fail written to {path}")
-    if not all(result.sound for result in found):
-        raise typer.Exit(COULD_NOT)
-
-
-def _submissions() -> Path:
-    return Path(__file__).resolve().parent.parent / "submissions"
-
-
-@app.command(epilog="Example: grader doctor")
-def doctor() -> None:
-    """Shows which isolation layers work on this machine; each is counted only when its own probe was stopped."""
-    from rich.table import Table
-
-    from grader.student.doctor import diagnose
-
-    table = Table(title="Isolation layers on this machine", title_justify="left")
-    for column in ("layer", "active", "what its probe saw"):
-        table.add_column(column)
-    for status in diagnose():
-        table.add_row(status.name, "yes" if status.active else "no", status.detail)
-    _console().print(table)
+register_author(app)
+register_build(app)
+register_cohort(app)

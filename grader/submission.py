@@ -6,7 +6,6 @@ Nothing is unpacked and no link is followed: names are listed with a cap, and ea
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 import sys
 import tarfile
@@ -15,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
 
+from grader.entries import SKIPPED_FOLDERS, TEXT_ENDINGS, Entry, File, archive_entries, folder_entries
 from grader.model import SubmissionError
 
 MAX_ENTRIES = 2_000
@@ -30,9 +29,7 @@ MAX_DATA_BYTES = 16 * 1024 * 1024
 MAX_ARCHIVE_BYTES = 64 * 1024 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
 """Everything that is kept of one submission."""
-MAX_DEPTH = 4
 
-TEXT_ENDINGS = (".py", ".toml", ".tex", ".md")
 NOTEBOOK_ENDING = ".ipynb"
 DATA_ENDINGS = (".ckpt",)
 ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -45,11 +42,6 @@ INSTALLED = frozenset(
     | {"tqdm", "pandas", "sklearn", "grader", "reference", "pytest", "safetensors", "einops"}
 )
 """A student's file of such a name would stand in for the package."""
-SKIPPED_FOLDERS = frozenset(
-    {"__MACOSX", "__pycache__", ".git", ".ipynb_checkpoints", ".venv", "venv", ".idea", ".vscode"}
-)
-
-
 NOT_ASKED_FOR = "it is not part of the homework"
 
 
@@ -96,19 +88,6 @@ class Submission:
         return [(n, self.text(n) or "") for n in sorted(self.files) if n.endswith((".tex", ".md"))]
 
 
-class _Entry(Protocol):
-    """One name in a folder or archive."""
-
-    @property
-    def name(self) -> str: ...
-
-    def problem(self) -> str | None:
-        """Why it is not a plain file; None when it is one."""
-
-    def read(self, most: int) -> bytes:
-        """At most `most` + 1 bytes."""
-
-
 def open_submission(path: Path, *, modules: Mapping[str, frozenset[str]]) -> Submission:
     """Reads a submission: a folder, a .zip, a .tar(.gz), or a single file. `modules`: names asked of each.
 
@@ -120,15 +99,15 @@ def open_submission(path: Path, *, modules: Mapping[str, frozenset[str]]) -> Sub
         raise SubmissionError(f"{path} is not there, or cannot be opened; name a folder, a zip or a file.") from error
     with ExitStack() as stack:
         if stat.S_ISDIR(mode):
-            entries: Iterator[_Entry] = _folder(path)
+            entries: Iterator[Entry] = folder_entries(path)
         elif not stat.S_ISREG(mode):
             raise SubmissionError(f"{path} is not a folder or a plain file.")
         elif path.stat().st_size > MAX_ARCHIVE_BYTES:
             raise SubmissionError(f"{path.name} has more than {MAX_ARCHIVE_BYTES >> 20} MB; hand in the sources only.")
         elif path.suffix in (*TEXT_ENDINGS, NOTEBOOK_ENDING):
-            entries = iter((_File(path.name, path),))
+            entries = iter((File(path.name, path),))
         else:
-            entries = _archive(path, stack)
+            entries = archive_entries(path, stack)
         return _collect(entries, path.name or str(path), modules)
 
 
@@ -138,104 +117,8 @@ def from_texts(files: Mapping[str, str], *, origin: str) -> Submission:
     return Submission(content, (), origin, _digest(content))
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    path: Path
-
-    def problem(self) -> str | None:
-        mode = self.path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            return "it is a link, not a plain file"
-        return None if stat.S_ISREG(mode) else "it is not a plain file"
-
-    def read(self, most: int) -> bytes:
-        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise OSError("it is not a plain file")
-            return file.read(most + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Zipped:
-    name: str
-    archive: zipfile.ZipFile
-    info: zipfile.ZipInfo
-
-    def problem(self) -> str | None:
-        kind = stat.S_IFMT(self.info.external_attr >> 16)
-        if kind == stat.S_IFLNK:
-            return "it is a link, not a plain file"
-        if kind not in (0, stat.S_IFREG):
-            return "it is not a plain file"
-        return "it is encrypted" if self.info.flag_bits & 1 else None
-
-    def read(self, most: int) -> bytes:
-        with self.archive.open(self.info) as file:
-            return file.read(most + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Tarred:
-    name: str
-    archive: tarfile.TarFile
-    info: tarfile.TarInfo
-
-    def problem(self) -> str | None:
-        if self.info.issym() or self.info.islnk():
-            return "it is a link, not a plain file"
-        return None if self.info.isreg() else "it is not a plain file"
-
-    def read(self, most: int) -> bytes:
-        file: IO[bytes] | None = self.archive.extractfile(self.info)
-        if file is None:
-            raise OSError("it is not a plain file")
-        return file.read(most + 1)
-
-
-def _folder(root: Path) -> Iterator[_Entry]:
-    """Names below a folder, breadth first, links never entered."""
-    level = [root]
-    for _ in range(MAX_DEPTH):
-        below: list[Path] = []
-        for folder in level:
-            try:
-                children = sorted(os.scandir(folder), key=lambda e: e.name)
-            except OSError:
-                continue
-            for child in children:
-                path = Path(child.path)
-                if child.is_dir(follow_symlinks=False) and not child.name.endswith(TEXT_ENDINGS):
-                    if child.name not in SKIPPED_FOLDERS:
-                        below.append(path)
-                else:
-                    yield _File(path.relative_to(root).as_posix(), path)
-        level = below
-
-
-def _archive(path: Path, stack: ExitStack) -> Iterator[_Entry]:
-    try:
-        if zipfile.is_zipfile(path):
-            zipped = stack.enter_context(zipfile.ZipFile(path))
-            return (_Zipped(i.filename, zipped, i) for i in zipped.infolist() if not i.is_dir())
-        tarred = stack.enter_context(tarfile.open(path, "r:*"))  # noqa: SIM115
-        return _tar_entries(tarred)
-    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, NotImplementedError) as error:
-        raise SubmissionError(
-            f"{path.name} is neither a zip nor a tar archive that can be opened nor a source file that is graded; "
-            "unpack it on your own machine to see whether it is whole, and hand in a zip or the files themselves."
-        ) from error
-
-
-def _tar_entries(archive: tarfile.TarFile) -> Iterator[_Entry]:
-    while (info := archive.next()) is not None:
-        if not info.isdir():
-            yield _Tarred(info.name, archive, info)
-
-
-def _collect(entries: Iterator[_Entry], origin: str, modules: Mapping[str, frozenset[str]]) -> Submission:
-    chosen: dict[str, tuple[int, _Entry]] = {}
+def _collect(entries: Iterator[Entry], origin: str, modules: Mapping[str, frozenset[str]]) -> Submission:
+    chosen: dict[str, tuple[int, Entry]] = {}
     ignored: list[Ignored] = []
     notes: list[str] = []
     try:
@@ -256,8 +139,8 @@ def _collect(entries: Iterator[_Entry], origin: str, modules: Mapping[str, froze
 
 
 def _consider(
-    entry: _Entry,
-    chosen: dict[str, tuple[int, _Entry]],
+    entry: Entry,
+    chosen: dict[str, tuple[int, Entry]],
     ignored: list[Ignored],
     modules: Mapping[str, frozenset[str]],
     notes: list[str],
@@ -303,7 +186,7 @@ def _unwanted(name: str, path: PurePosixPath, graded: set[str]) -> str | None:
     return NOT_ASKED_FOR
 
 
-def _content(entry: _Entry, name: str, ignored: list[Ignored], so_far: int) -> bytes | None:
+def _content(entry: Entry, name: str, ignored: list[Ignored], so_far: int) -> bytes | None:
     most = MAX_DATA_BYTES if name.endswith(DATA_ENDINGS) else MAX_TEXT_BYTES
     most = MAX_NOTEBOOK_BYTES if name.endswith(NOTEBOOK_ENDING) else most
     try:
