@@ -195,6 +195,13 @@ def test_no_file_of_it_needs_posix_or_the_machines_own_encoding() -> None:
             assert not list(_absent(ast.parse(content))), name
 
 
+def test_a_notebook_is_not_passed_over_in_silence(kit: Path, tmp_path: Path) -> None:
+    (tmp_path / "hw5_gan.ipynb").write_text("{}", "utf-8")
+    printed, page = checked(kit, tmp_path)
+    for text in (printed, page):
+        assert "jupyter nbconvert --to script hw5_gan.ipynb" in text
+
+
 def test_an_empty_folder_is_a_usage_error(kit: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "check.py", str(tmp_path)], cwd=kit, capture_output=True, text=True, check=False

@@ -82,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
     speak_plainly()
     folder = Path(options.folder).resolve()
     names = [m for m in MODULES if (folder / f"{m}.py").is_file()]
-    if not names and not list(folder.glob("answers.toml")) + list(folder.glob("*.tex")):
+    notebooks = [p.name for p in sorted(folder.glob("*.ipynb")) if p.stem not in names]
+    if not names and not notebooks and not list(folder.glob("answers.toml")) + list(folder.glob("*.tex")):
         print(f"There is no hw5_*.py and no answers.toml in {folder}: name your homework's folder.", file=sys.stderr)
         return 2
     print("This is a self-check on your own machine, not isolated and without points.")
@@ -92,6 +93,9 @@ def main(arguments: list[str] | None = None) -> int:
     from .formulas import formulas_of
 
     formulas, notes = formulas_of(folder)
+    notes += [
+        f"{n} is read by the grader, not here. To check its code: jupyter nbconvert --to script {n}" for n in notebooks
+    ]
     for formula in formulas:
         print(f"  {'?' if formula.problem else '✓'} {formula.place}: {formula.problem or formula.whole}")
     for note in notes:
