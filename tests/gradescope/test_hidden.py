@@ -117,7 +117,7 @@ def test_a_run_that_is_stopped_among_hidden_questions_looks_ended() -> None:
     assert "has not ended" in results_document(among_shown)["output"]
 
 
-def test_a_visible_question_never_needs_a_hidden_one() -> None:
+def test_hidden_questions_are_graded_after_all_visible_ones() -> None:
     from grader.run import _in_order
 
     order = [q.visibility for q in _in_order(with_hidden(read_rubric()).for_track("ddpm"))]
