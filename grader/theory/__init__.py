@@ -38,9 +38,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from grader.theory.comparing import Comparison, compare
+    from grader.theory.definitions import Definition
     from grader.theory.errors import ReadError
     from grader.theory.judge import judge_answer, judge_reading
-    from grader.theory.reading import Context, Definition, Member, Reading, Statement, parse, read
+    from grader.theory.reading import parse, read
+    from grader.theory.statements import Context, Member, Reading, Statement
     from grader.theory.tree import Node
     from grader.theory.typesetting import typeset
     from grader.theory.verdict import AnswerPolicy, Judgement
@@ -53,11 +55,11 @@ _HOME = {
     "Comparison": "comparing",
     "compare": "comparing",
     "ReadError": "errors",
-    "Context": "reading",
-    "Definition": "reading",
-    "Member": "reading",
-    "Reading": "reading",
-    "Statement": "reading",
+    "Context": "statements",
+    "Definition": "definitions",
+    "Member": "statements",
+    "Reading": "statements",
+    "Statement": "statements",
     "parse": "reading",
     "read": "reading",
     "Node": "tree",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from grader.theory import tree as t
 from grader.theory.errors import MissingOperand, UnexpectedSymbol, UnsupportedForm
+from grader.theory.lexeme import Token
 from grader.theory.symbols import Symbols
-from grader.theory.tokens import Token
 
 
 class Calculus(Symbols):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from grader.theory import tree as t
 from grader.theory.errors import MissingOperand, UnsupportedForm
+from grader.theory.lexeme import Token
 from grader.theory.sums import Sums
-from grader.theory.tokens import Token
 
 _OBSERVED = frozenset({"observed", "known", "given", "seen"})
 _UNOBSERVED = frozenset({"unobserved", "unknown", "missing"})

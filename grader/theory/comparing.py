@@ -20,8 +20,8 @@ from grader.theory.evaluate import Evaluator
 from grader.theory.gaussians import moments, noise_symbols
 from grader.theory.laws import NotADensity
 from grader.theory.questions import family_of
-from grader.theory.reading import Context
 from grader.theory.scope import Scope
+from grader.theory.statements import Context
 from grader.theory.values import FIRST_DIGITS, MORE_DIGITS, Value, Vec, kind_of
 
 Relation = Literal["=", "∝", "≤", "≥", "<", ">", "≈"]

@@ -10,7 +10,7 @@ from grader.theory.definitions import Definition
 from grader.theory.errors import EvaluationError, ReadError
 from grader.theory.evaluate import Evaluator
 from grader.theory.questions import family_of
-from grader.theory.reading import Reading
+from grader.theory.statements import Reading
 from grader.theory.typesetting import symbol_name
 from grader.theory.values import Value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grader.theory import tree as t
 from grader.theory import vocabulary as v
 from grader.theory.errors import MissingOperand
-from grader.theory.tokens import Token
+from grader.theory.lexeme import Token
 
 _STARTS = frozenset(
     {"num", "name", "accent", "frac", "sqrt", "big", "nabla", "(", "[", "{", "⟨", "begin", "underbrace", "overbrace",

@@ -8,7 +8,7 @@ from grader.theory import tree as t
 from grader.theory import vocabulary as v
 from grader.theory.errors import MissingOperand, UnexpectedSymbol, UnsupportedForm
 from grader.theory.functionals import Functionals
-from grader.theory.tokens import Token
+from grader.theory.lexeme import Token
 
 _OPENERS = frozenset({"(", "[", "{"})
 

@@ -6,7 +6,7 @@ from grader.theory import tree as t
 from grader.theory import vocabulary as v
 from grader.theory.case_forms import CaseForms
 from grader.theory.errors import MissingOperand, UnexpectedSymbol, UnsupportedForm
-from grader.theory.tokens import Token
+from grader.theory.lexeme import Token
 
 _OPENERS = frozenset({"(", "[", "{"})
 

@@ -17,7 +17,7 @@ from grader.theory.values import Matrix, Real, Vec, add_values, negate
 from grader.theory.verdict import AnswerPolicy
 
 if TYPE_CHECKING:
-    from grader.theory.reading import Reading
+    from grader.theory.statements import Reading
 
 Moments = tuple[Vec, tuple[Real, ...]]
 

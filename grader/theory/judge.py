@@ -14,8 +14,9 @@ from grader.theory.errors import ReadError, UnknownSymbol
 from grader.theory.gaussians import transition_equal
 from grader.theory.noise_of_x_t import with_noise_of_x_t
 from grader.theory.outcomes import Outcome, guarded
-from grader.theory.reading import Reading, Statement, read
+from grader.theory.reading import read
 from grader.theory.stated import answer_and_reference, known_called_k, left_side_doubt
+from grader.theory.statements import Reading, Statement
 from grader.theory.value_decision import decide_value, seed_of
 from grader.theory.values import MORE_DIGITS
 from grader.theory.verdict import AnswerPolicy, Judgement

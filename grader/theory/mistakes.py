@@ -19,8 +19,9 @@ from grader.theory.gaussians import moments
 from grader.theory.nearest import nearest_change
 from grader.theory.partial import what_is_right
 from grader.theory.questions import family_of
-from grader.theory.reading import Reading, parse
+from grader.theory.reading import parse
 from grader.theory.reference_answers import elbo_forms, right_answer, table
+from grader.theory.statements import Reading
 from grader.theory.values import FIRST_DIGITS
 
 if TYPE_CHECKING:

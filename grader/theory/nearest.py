@@ -18,9 +18,9 @@ from grader.theory.gaussians import moments
 from grader.theory.models import Model
 from grader.theory.near_misses import Change, changes
 from grader.theory.questions import Family, family_of
-from grader.theory.reading import Reading
 from grader.theory.reference_answers import right_answer
 from grader.theory.scope import Scope
+from grader.theory.statements import Reading
 from grader.theory.values import FIRST_DIGITS, Real, Value
 
 MAX_VISITS = 800

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from grader.theory import tree as t
 from grader.theory.definitions import definition_of
-from grader.theory.reading import Reading
+from grader.theory.statements import Reading
 
 _SURVIVAL = t.Big("prod", "i", t.ONE, t.Sym("t"), t.Add((t.ONE, t.Neg(t.Sym("beta", (t.Sym("i"),))))))
 _NOISES = (t.Sym("epsilon"), t.Sym("epsilon", (t.Sym("t"),)), t.Sym("epsilon", (t.number(0),)))

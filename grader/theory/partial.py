@@ -18,8 +18,8 @@ from grader.theory.evaluate import Evaluator
 from grader.theory.gaussians import moments
 from grader.theory.models import Model
 from grader.theory.questions import family_of
-from grader.theory.reading import Reading
 from grader.theory.reference_answers import right_answer
+from grader.theory.statements import Reading
 from grader.theory.values import FIRST_DIGITS, Real, Vec
 
 Name = tuple[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grader.theory import tree as t
 from grader.theory.calculus import Calculus
 from grader.theory.errors import UnsupportedForm
-from grader.theory.tokens import Token
+from grader.theory.lexeme import Token
 
 _CUMULATIVE = {"cumprod": "prod", "cumsum": "sum"}
 _ARRAYS = frozenset({"beta", "alpha", "beta_bar", "alpha_bar"})

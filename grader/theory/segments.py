@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from grader.theory import vocabulary as v
-from grader.theory.tokens import Token
+from grader.theory.lexeme import Token
 
 RELATIONS = frozenset({"=", "∝", "≤", "≥", "≈", "<", ">", "≠", "~", "∈"})
 _ARROWS = frozenset({"⇒", "⇔", "→"})

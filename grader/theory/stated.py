@@ -5,8 +5,8 @@ from __future__ import annotations
 from grader.theory import tree as t
 from grader.theory.errors import ReadError
 from grader.theory.questions import is_answer_side, known_names
-from grader.theory.reading import Reading, Statement
 from grader.theory.reference_answers import right_answer
+from grader.theory.statements import Reading, Statement
 
 _X_BEFORE = t.Sym("x", (t.Add((t.Sym("t"), t.Neg(t.ONE))),))
 _X_NOW, _X_START = t.Sym("x", (t.Sym("t"),)), t.Sym("x", (t.number(0),))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from grader.theory import tree as t
-from grader.theory.step_relations import Bench, Pair, equal_pair
+from grader.theory.step_bench import Bench, Pair, equal_pair
 from grader.theory.values import Real
 
 MESSAGES: Final[dict[str, str]] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from grader.theory.step_relations import Bench, Outcome
+from grader.theory.step_bench import Bench, Outcome
 
 _ORDER: Final = frozenset({"≤", "≥", "<", ">"})
 

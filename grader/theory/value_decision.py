@@ -21,7 +21,7 @@ from grader.theory.errors import EvaluationError, Singular
 from grader.theory.evaluate import Evaluator
 from grader.theory.outcomes import Outcome
 from grader.theory.questions import family_of
-from grader.theory.reading import Reading
+from grader.theory.statements import Reading
 from grader.theory.values import kind_of
 from grader.theory.verdict import AnswerPolicy
 
