@@ -19,6 +19,7 @@ from grader.model import NO_TIME, WHOLE, Evidence, Failure, Question, QuestionRe
 from grader.rubric import Rubric
 from grader.scoring.tolerances import Tolerance
 from grader.student import StudentSession
+from grader.student.remote import DESTROYED
 from grader.submission import NOT_ASKED_FOR, Submission
 from grader.tracks import choose_track
 
@@ -188,6 +189,8 @@ def _one(run: _Run, desk: Desk, lab: Lab, question: Question, check: Check) -> Q
     if reason is not None:
         return QuestionResult(question, reason, Evidence(check.name))
     evidence = measure(check, question, desk, lab)
+    if any(failure.sentence == DESTROYED for failure in evidence.failures.values()):
+        evidence = measure(check, question, desk, lab)  # the kernel may have taken it for memory that others held
     return QuestionResult(question, judge(check, evidence, settings), evidence)
 
 

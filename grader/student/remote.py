@@ -28,6 +28,8 @@ from grader.student.zygote_client import WorkerEnd, ZygoteClient
 SENTENCE_CHARS = 400
 DETAIL_CHARS = 2000
 WATCH_S = 0.1
+DESTROYED = "the process that runs the code was destroyed"
+"""The zygote went with the worker: by the worker's doing, or by the kernel where the machine's memory ran out."""
 FORK_S = 15.0
 """From the order to a worker's first words, the zygote being warm."""
 KILL_S = 5.0
@@ -314,7 +316,7 @@ class Worker:
             self._client.close()
         self._release()
         if end.status is None:
-            return self._mark(StudentFault("crashed", "the process that runs the code was destroyed"))
+            return self._mark(StudentFault("crashed", DESTROYED))
         where = self._prints.where(self._sources)
         return self._mark(fault_of(end.status, where, self._prints.aborted))
 

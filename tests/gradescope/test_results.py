@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import psutil
 import pytest
 
 from grader.checks.registry import Check, Record
@@ -22,9 +23,12 @@ from grader.lab import CodingBench, Lab
 from grader.model import Evidence
 from grader.report.gradescope import could_not_grade, results_document
 from grader.rubric import Feedback, read_rubric
-from grader.run import Options, measure
+from grader.run import Options, default_paths, grade, measure
+from grader.scoring.tolerances import read_tolerances
 from grader.student import StudentFault
+from grader.student import Worker as StudentWorker
 from grader.submission import Submission
+from grader.tracks import open_homework
 from tests.report.synthetic import HOSTILE, SECRET, full_report, report, result
 
 SCHEMA = json.loads((Path(__file__).parent / "results.schema.json").read_text("utf-8"))
@@ -175,3 +179,26 @@ def test_a_call_that_the_end_of_the_run_cuts_short_is_ours_and_one_that_had_its_
     assert verdict.outcome == ("skipped" if ours else "failed")
     assert verdict.awaiting == (question.points if ours else 0)
     assert ("ours to fix" in verdict.message) is ours
+
+
+@pytest.mark.parametrize(("deaths", "outcome"), [(1, "passed"), (1000, "failed")])
+def test_a_student_process_that_the_kernel_took_is_asked_once_more(
+    monkeypatch: pytest.MonkeyPatch, deaths: int, outcome: str
+) -> None:
+    rubric = read_rubric()
+    submission = open_homework(ROOT / "submissions" / "perfect")
+    left = deaths
+    own = StudentWorker.call
+
+    def call(worker: StudentWorker, function: str, *args: Any, **named: Any) -> Any:
+        nonlocal left
+        if left:
+            left -= 1
+            assert worker._client.process_id is not None
+            for process in psutil.Process(worker._client.process_id).children(recursive=True):
+                process.kill()
+        return own(worker, function, *args, **named)
+
+    monkeypatch.setattr(StudentWorker, "call", call)
+    report_ = grade(submission, rubric, read_tolerances(default_paths()[1]), Options(only=("5.1",)))
+    assert [r.verdict.outcome for r in report_.results] == [outcome]
