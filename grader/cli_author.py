@@ -73,10 +73,16 @@ def calibrate(
     ] = None,
     write: Annotated[
         bool,
-        typer.Option("--write", help="Write runs and false_fail into the file; bounds never change by themselves."),
+        typer.Option("--write", help="Write what was measured into the file; bounds never change by themselves."),
+    ] = False,
+    misses: Annotated[
+        bool, typer.Option("--misses", help="Instead, which wrong solutions of the corpus each bound lets through.")
     ] = False,
 ) -> None:
     """Measures every bound that a judge applies on the reference, over fresh seeds: how far is right code from it?"""
+    if misses:
+        _misses(write=write)
+        return
     from grader.calibrate import calibrate as measure
     from grader.calibrate import table, updated
     from grader.run import default_paths
@@ -108,6 +114,25 @@ def calibrate(
         print(f"runs and false_fail written to {path}")
     if not all(result.sound for result in found):
         raise typer.Exit(COULD_NOT)
+
+
+def _misses(*, write: bool) -> None:
+    from grader.corpus import load_corpus
+    from grader.misses import lines, measure_misses, updated
+    from grader.run import default_paths
+
+    path = default_paths()[1]
+    try:
+        given = settings(None)
+        with console(stderr=True).status("measuring wrong solutions") as status:
+            found = measure_misses(*given, load_corpus(_submissions()), listener=status.update)
+    except GraderError as error:
+        stop(str(error))
+    for line in lines(found):
+        print(line)
+    if write:
+        path.write_text(updated(path.read_text("utf-8"), found), encoding="utf-8")
+        print(f"miss written to {path}")
 
 
 def _submissions() -> Path:
