@@ -109,12 +109,12 @@ def _right(question: str, k: int, node: t.Node, evaluator: Evaluator) -> bool:
     model, accepted = _target(question, k)
     try:
         found = values_in(question, node, evaluator)
+        if question == "2.1.weight" and "sigma" in evaluator.definitions:
+            right = make_evaluator(model)
+            right.sigma_source = evaluator  # the right weight holds for the σ_t that the student chose
+            accepted = (values_in(question, right_answer(question), right),)
     except (EvaluationError, ReadError, RecursionError):
         return False
-    if question == "2.1.weight" and "sigma" in evaluator.definitions:
-        right = make_evaluator(model)
-        right.sigma_source = evaluator  # the right weight holds for the σ_t that the student chose
-        accepted = (values_in(question, right_answer(question), right),)
     return any(_equal(model, found, expected) for expected in accepted)
 
 

@@ -136,6 +136,8 @@ def _weight(reading: Reading, node: t.Node) -> Name | None:
         mine, right = make_evaluator(model, reading.definitions), make_evaluator(model)
         right.sigma_source = mine
         ratios.append(_values(mine, node)[0] / _values(right, right_answer(reading.question))[0])
+    if not any(ratios):
+        return "zero", "The value is 0 in every concrete case: all terms cancel."
     if _agree(model, ratios[:1], ratios[1:]):
         if model.n.close(ratios[0], -model.n.mp.mpf(1)):
             return "sign", "The sign of the whole is wrong."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from grader.theory import tree as t
 from grader.theory.cursor import Cursor
 from grader.theory.errors import MissingOperand, UnsupportedForm
@@ -138,7 +140,7 @@ class Scripts(Cursor):
             return low
         self.take()
         high = self.take()
-        return t.Range(low, t.Sym(high.value) if high.kind == "name" else t.number(int(high.value)))
+        return t.Range(low, t.Sym(high.value) if high.kind == "name" else t.Num(Fraction(high.value)))
 
     def subscript_group(self, base: str) -> tuple[tuple[str, ...], tuple[t.Node, ...]]:
         opening = self.take("{")

@@ -89,3 +89,12 @@ def test_a_sentence_quotes_what_the_student_wrote_and_not_what_belongs_there() -
     for change in changes(parse("2.3", "text", "N(x_t; sqrt(1 - beta_bar_{t-1})*x_0, beta_bar_t*I)")):
         if change.id == "index":
             assert "β̄_t " not in change.sentence.replace("“β̄_t”", "")
+
+
+def test_a_change_that_leaves_the_right_answer_without_a_value_is_passed_over() -> None:
+    text = (
+        r"\mathrm{SNR}(t-1)-\mathrm{SNR}(t),\ \mathrm{SNR}(t)=\frac{\bar\beta_t}{\bar\beta_t},"
+        r"\ \sigma_t^2=\frac{\beta_t\bar\beta_{t-1}}{\bar\beta_t}"
+    )
+    judgement = judge_answer("2.1.weight", "latex", text)
+    assert (judgement.verdict, judgement.mistake) == ("incorrect", "zero")

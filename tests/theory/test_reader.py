@@ -200,3 +200,22 @@ def test_nothing_of_the_text_is_dropped_silently() -> None:
     assert judge_answer("1.1", "text", "p_r/(p_r+p_g) times two").verdict == "unreadable"
     assert judge_answer("1.1", "text", "not p_r/(p_r+p_g)").verdict == "unreadable"
     assert judge_answer("1.1", "text", "p_r/(p_r+p_g) squared").verdict == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("2.1", "E_{q(x_1:T|x_0)}[log p_theta(x_0:1e9)]"),
+        ("2.3.beta_bar", "1 - np.prod(1 - beta[1:])"),
+        ("2.3.beta_bar", "1 - np.prod("),
+        ("2.3.beta_bar", "1 - (1 - beta).prod()"),
+        ("2.3.beta_bar", "1 - cumprod(1 - beta)[t-1]"),
+        ("2.5", "torch.where(M)"),
+        ("2.5", "s_theta(x).foo()"),
+    ],
+)
+def test_an_unfinished_program_form_is_a_sentence_with_a_place(question: str, text: str) -> None:
+    judgement = judge_answer(question, "text", text)
+    assert judgement.verdict in ("unreadable", "undecided", "incorrect")
+    assert judgement.message.endswith((")", "."))
+    assert judgement.verdict != "unreadable" or judgement.column is not None
