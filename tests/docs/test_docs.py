@@ -56,6 +56,7 @@ def test_every_command_and_option_named_in_the_docs_exists(page: Path) -> None:
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     text = page.read_text("utf-8")
     mentioned = [c for c in commands(page) if c.startswith("grader ")] + re.findall(r"`(grader [a-z][^`]*)`", text)
+    mentioned += re.findall(r"^    (grader [a-z].*?)(?: +#.*)?$", text, re.M)
     for line in mentioned:
         words = line.split()
         assert words[1] in known, line
