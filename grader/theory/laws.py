@@ -105,7 +105,7 @@ class Laws:
         raise self.unknown(node)
 
     def known_gradient(self, wrt: t.Node, body: t.Node, s: Scope) -> Value | None:
-        """∇_x log p_θ(x, δ) is the score by definition; ∇_x log p(x_known | x) follows from the handout's law."""
+        """∇_x log p_θ(x, δ) is the score by definition; ∇_x log p(x_known | x) left as it is answers nothing."""
         if self.model.family != "score" or wrt != t.Sym("x"):
             return None
         if isinstance(body, t.Fun) and body.name == "log" and isinstance(body.arg, t.Call):

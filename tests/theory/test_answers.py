@@ -29,6 +29,7 @@ def cases(name: str) -> list[dict[str, Any]]:
         "contradictions.jsonl",
         "notations.jsonl",
         "wrong_answers.jsonl",
+        "garbage.jsonl",
     ],
 )
 def test_every_verdict_is_the_expected_one(name: str) -> None:
