@@ -116,12 +116,13 @@ def _executor(settings: ClassSettings, jobs: int | None, dask: str | None, work:
 
 
 def _run_jobs(store: Store, settings: ClassSettings, work: list[Job], executor: Executor, total: int) -> None:
+    from grader.cli_common import console
     from grader.cohort.class_run import grade_class
     from grader.cohort.display import Display
 
     before = total - len(work)
     try:
-        with Display(len(work), before) as display:
+        with Display(len(work), before, console=console(stderr=True)) as display:
             tally = grade_class(store, settings, executor, work, listener=display.event, done=display.answer)
     except KeyboardInterrupt:
         print("Stopped. What was finished is kept; the same command goes on.", file=sys.stderr)
@@ -185,9 +186,9 @@ def _measure_missing(store: Store, settings: ClassSettings, regrading: Regrading
 
 
 def _show_changes(regrading: Regrading) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from grader.cli_common import console
     from grader.late import percent
     from grader.report.text import number
 
@@ -216,7 +217,7 @@ def _show_changes(regrading: Regrading) -> None:
                 f"{was} → {will}" if was != will else ("" if will == "0%" else will),
                 ", ".join(q.number for q in change.questions),
             )
-        Console(highlight=False).print(shown)
+        console().print(shown)
         if len(changes) > MOST_SHOWN_CHANGES:
             print(f"… and {len(changes) - MOST_SHOWN_CHANGES} more.")
     if regrading.missing:

@@ -160,9 +160,9 @@ def similar(
     least: Annotated[float, typer.Option(min=0, max=100, help="Pairs that agree to this percentage.")] = 90.0,
 ) -> None:
     """Lists pairs of coding submissions that agree after names and comments are taken away. For the instructor only."""
-    from rich.console import Console
     from rich.table import Table
 
+    from grader.cli_common import console
     from grader.cohort.similarity import similar_pairs
     from grader.cohort.store import Store
 
@@ -174,5 +174,5 @@ def similar(
     shown = Table("file", "one", "other", "agree", "with the baseline", title_justify="left")
     for pair in pairs:
         shown.add_row(pair.file, pair.one, pair.other, f"{pair.percent:.0f} %", f"{pair.baseline:.0f} %")
-    Console(highlight=False).print(shown)
+    console().print(shown)
     print("A likeness is a reason to look, never a proof: the handout leaves little freedom.")
