@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from grader.theory import tree as t
 from grader.theory.calculus import Calculus
 from grader.theory.errors import UnsupportedForm
 from grader.theory.lexeme import Token
+from grader.theory.scripts import COUNTS_FROM_0
 
 _CUMULATIVE = {"cumprod": "prod", "cumsum": "sum"}
 _ARRAYS = frozenset({"beta", "alpha", "beta_bar", "alpha_bar"})
@@ -100,7 +103,14 @@ class ProgramSums(Calculus):
         else:
             low, stop = t.number(0), low
         self.take(")")
+        if low == t.number(0) and self.is_place_in_array(var):
+            raise UnsupportedForm(COUNTS_FROM_0, self.column())
         return body, low, t.before(stop)
+
+    def is_place_in_array(self, var: str) -> bool:
+        """Whether `var` has stood in a bracket after a name, as in beta[s]."""
+        before = self.tokens[: self.at]
+        return any(a.kind == "[" and b.value == var for a, b in pairwise(before))
 
     # ------------------------------------------------------------------ arrays: beta[t] is β_t
 

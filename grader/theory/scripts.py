@@ -9,6 +9,11 @@ from grader.theory.cursor import Cursor
 from grader.theory.errors import MissingOperand, UnsupportedForm
 from grader.theory.names import base_of, is_label, with_accent, with_labels
 
+COUNTS_FROM_0 = (
+    "It is open whether beta[0] is the first β, as in a program: write the first and the last β_s of the product."
+)
+"""What is right for one reader of an array and wrong for another is neither: a person asks."""
+
 
 class Scripts(Cursor):
     """What stands below and above a name; powers are left to the grammar of powers."""
@@ -69,6 +74,8 @@ class Scripts(Cursor):
             )
         node = self.index_expression()
         if isinstance(node, t.Range) and base_of(name) in ("beta", "alpha"):
+            if node.low == t.number(0):
+                raise UnsupportedForm(COUNTS_FROM_0, self.column())
             return t.Range(node.low, t.before(node.high))
         return node
 

@@ -52,7 +52,7 @@ def test_every_known_mistake_has_a_place_and_is_wrong(question: str) -> None:
         ("2.3", "N(x_t; sqrt(1-betabar_t) x_0, betabar_{t-1} I)", "index_in_variance"),
         ("2.3", "N(x_t; sqrt(a_t) x_0, (1-a_t) I), a_t = sum_{i=1}^t (1-beta_i)", "sum_for_product"),
         ("2.4", "(bb_tm1*sqrt(1-beta_t)*x_t + beta_t*sqrt(1-bb_tm1)*x_0)/sqrt(bb_t)", "root_too_many"),
-        ("2.3.beta_bar", "1 - np.prod(1 - beta[0:t])", "starts_at_0"),
+        ("2.3.beta_bar", "1 - prod(1 - beta_s for s in range(t))", "starts_at_0"),
         ("2.3.beta_bar", "1 - np.prod(1 - beta[1:t])", "stops_early"),
         # and where none fits: what is right about the answer
         ("1.1", "p_r/(1 + p_g)", "not_a_ratio"),
