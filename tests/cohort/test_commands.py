@@ -78,9 +78,7 @@ def test_what_the_quick_mode_left_out_is_all_that_a_full_run_measures(
             (
                 row.id,
                 q.number,
-                pack_verdict(
-                    skipped(q, "quick") if q in trained else Verdict("failed", Fraction(0), mistake="m")
-                ),
+                pack_verdict(skipped(q, "quick") if q in trained else Verdict("failed", Fraction(0), mistake="m")),
             )
             for row in store.rows()
             for q in questions
