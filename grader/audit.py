@@ -62,12 +62,12 @@ class Row:
 
 
 def choose(cases: Sequence[Case], only: Sequence[str], sample: int | None) -> list[Case]:
-    """The cases whose check, file or id begins with one of `only`, thinned evenly to about `sample`."""
-    chosen = [
-        case
-        for case in cases
-        if not only or any(name.startswith(o) for o in only for name in (case.id, case.file, case.question))
-    ]
+    """Cases whose kind is, or whose check, file or id begins with, one of `only`; about `sample` of them, evenly."""
+
+    def is_chosen(case: Case) -> bool:
+        return any(case.kind == o or name.startswith(o) for o in only for name in (case.id, case.file, case.question))
+
+    chosen = [case for case in cases if not only or is_chosen(case)]
     if sample is None or sample >= len(chosen):
         return chosen
     return [chosen[i * len(chosen) // sample] for i in range(sample)]

@@ -36,7 +36,9 @@ def verify() -> None:
 
 
 def audit(
-    only: Annotated[list[str] | None, typer.Option(help="Only cases whose check, file or id begins with this.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only cases whose kind (right, wrong), check, file or id begins with this.")
+    ] = None,
     sample: Annotated[int | None, typer.Option(min=1, help="Only every n-th case, so that about this many.")] = None,
     trainings: Annotated[bool, typer.Option(help="Grade the trainings of every case, not only of targets.")] = False,
     rubric: RubricOption = None,
