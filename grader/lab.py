@@ -15,7 +15,7 @@ from grader.checks.registry import Check, OutOfTime, StudentFailure
 from grader.model import Failure, GraderError, Question
 from grader.rubric import Rubric
 from grader.seeding import generator, small_seed
-from grader.student import Limits, StudentFault, StudentProcessError, StudentSession, Worker
+from grader.student import Limits, StudentFault, StudentProcessError, StudentSession, Worker, early_python
 from grader.student.layers import IsolationReport
 from grader.student.lobby import Lobby
 from grader.submission import Submission
@@ -57,6 +57,7 @@ def _one_thread() -> None:
     """The reference runs on one thread here: more gain nothing on small tensors and lose much on a busy machine."""
     import torch
 
+    early_python.complete()
     torch.set_num_threads(1)
 
 
