@@ -20,6 +20,8 @@ METADATA = "submission_metadata.yml"
 SINGLE_FILES = (".py", ".ipynb", ".tex", ".md", ".toml")
 MOST_STAMPED_FILES = 5000
 """Entries of one submission whose size and time are looked at to see a change."""
+MOST_NAMED = 8
+"""Files of the folder that are named as not graded."""
 NOT_SUBMISSIONS = ("__MACOSX", "__pycache__")
 
 
@@ -62,7 +64,8 @@ def read_roster(folder: Path) -> Roster:
     if (folder / METADATA).is_file():
         roster = _gradescope(folder)
     else:
-        roster = Roster(tuple(_plain(entry) for entry in _entries(folder)))
+        entries, others = _entries(folder)
+        roster = Roster(tuple(_plain(entry) for entry in entries), _left_out(others))
     if not roster.hand_ins:
         raise RosterError(
             f"{folder} holds no submission; expected folders, archives ({', '.join(ARCHIVE_ENDINGS)}) "
@@ -71,7 +74,8 @@ def read_roster(folder: Path) -> Roster:
     return roster
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """What may be a submission, and what cannot be one."""
     found = [e for e in sorted(folder.iterdir()) if not e.name.startswith(".") and e.name not in NOT_SUBMISSIONS]
     python = [e.name for e in found if e.suffix == ".py" and e.stem in ("hw5_gan", "hw5_ddpm", "hw5_diffusion")]
     if python:
@@ -79,7 +83,17 @@ def _entries(folder: Path) -> list[Path]:
             f"{folder} looks like one submission ({python[0]} lies in it), not like a class; "
             f"grade it with: grader check {folder}"
         )
-    return [e for e in found if e.is_dir() or e.name.lower().endswith((*ARCHIVE_ENDINGS, *SINGLE_FILES))]
+    entries = [e for e in found if e.is_dir() or e.name.lower().endswith((*ARCHIVE_ENDINGS, *SINGLE_FILES))]
+    return entries, [e for e in found if e not in entries and ".sqlite" not in e.name]  # a store is no stray work
+
+
+def _left_out(others: list[Path]) -> tuple[str, ...]:
+    """A word on files that look like nobody's work: perhaps one is somebody's, in a form that is not read."""
+    if not others:
+        return ()
+    named = ", ".join(entry.name for entry in others[:MOST_NAMED])
+    more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    return (f"Not graded, because they are neither folders nor archives that are read: {named}{more}.",)
 
 
 def _plain(entry: Path) -> HandIn:
@@ -127,11 +141,17 @@ def _gradescope(folder: Path) -> Roster:
             notes.append(f"{METADATA} names no student for {name}: it is graded under that name.")
         hand_ins.append(HandIn(path.name, path, students, _time(_field(row, "created_at"))))
         seen.add(path.name)
-    for entry in _entries(folder):
-        if entry.name not in seen and entry.is_dir():
+    entries, others = _entries(folder)
+    for entry in entries:
+        if entry.name in seen:
+            continue
+        if entry.is_file() and not entry.name.lower().endswith(ARCHIVE_ENDINGS):
+            others.append(entry)
+        else:
             notes.append(f"{entry.name} is not named in {METADATA}: it is graded without a student's name.")
             hand_ins.append(HandIn(entry.name, entry, ()))
-    return Roster(tuple(sorted(hand_ins, key=lambda h: h.key)), tuple(notes))
+    others = [entry for entry in others if entry.name != METADATA]
+    return Roster(tuple(sorted(hand_ins, key=lambda h: h.key)), (*notes, *_left_out(others)))
 
 
 def _field(row: Mapping[Any, Any], name: str) -> Any:

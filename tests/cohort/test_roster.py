@@ -41,9 +41,12 @@ def test_a_gradescope_export_gives_groups_times_and_notes(tmp_path: Path) -> Non
     (tmp_path / "submission_metadata.yml").write_text(EXPORT)
     for number in (11, 12, 13, 16):
         (tmp_path / f"submission_{number}").mkdir()
+    for stray in ("submission_17.zip", "late_one.docx", "notes.md"):
+        (tmp_path / stray).write_bytes(b"by hand")
     roster = read_roster(tmp_path)
     by_key = {h.key: h for h in roster.hand_ins}
-    assert sorted(by_key) == ["submission_11", "submission_12", "submission_13", "submission_16"]
+    graded = ["submission_11", "submission_12", "submission_13", "submission_16", "submission_17.zip"]
+    assert sorted(by_key) == graded
     group = by_key["submission_11"]
     assert [(s.name, s.email, s.sid) for s in group.students] == [
         ("Ada Lovelace", "ada@example.edu", "001"),
@@ -54,8 +57,9 @@ def test_a_gradescope_export_gives_groups_times_and_notes(tmp_path: Path) -> Non
     assert by_key["submission_12"].submitted_at.utctimetuple().tm_hour == 23
     assert by_key["submission_13"].submitted_at is None
     notes = "\n".join(roster.notes)
-    for name in ("submission_13", "submission_14", "submission_15", "submission_16"):
+    for name in ("submission_13", "submission_14", "submission_15", "submission_16", "submission_17.zip"):
         assert name in notes
+    assert roster.notes[-1].endswith("late_one.docx, notes.md.")
 
 
 def test_plain_folders_archives_and_single_files_are_submissions(tmp_path: Path) -> None:
