@@ -126,7 +126,8 @@ def test_a_file_that_hangs_crashes_or_is_empty_is_a_sentence(kit: Path, tmp_path
     assert "ended the process (exit status 3)" in printed
     assert "hw5_ddpm.py, line 1" in printed
     assert "ScoreNet" in printed
-    assert "? 2.3" in printed
+    assert "not read 2.3" in printed
+    assert "does not say that it is right" in printed
 
 
 ELSEWHERE = """

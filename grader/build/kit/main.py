@@ -96,8 +96,10 @@ def main(arguments: list[str] | None = None) -> int:
     notes += [
         f"{n} is read by the grader, not here. To check its code: jupyter nbconvert --to script {n}" for n in notebooks
     ]
+    if formulas:
+        print("How we read your formulas; that one is read does not say that it is right:")
     for formula in formulas:
-        print(f"  {'?' if formula.problem else '✓'} {formula.place}: {formula.problem or formula.whole}")
+        print(f"  {'not read' if formula.problem else 'read as '} {formula.place}: {formula.problem or formula.whole}")
     for note in notes:
         print(f"  {note}")
     from .page import page
