@@ -106,6 +106,51 @@ def test_every_command_in_the_docs_runs(page: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
+def plain_commands(page: str, section: str = "") -> list[str]:
+    """The indented commands of a page, or of one of its sections, without the remarks beside them."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    text = text[text.index(section) :].partition("\n## ")[0]
+    return re.findall(r"^    ((?:grader|dask) [a-z].*?)(?: +#.*)?$", text, re.M)
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """Two submissions of theory under the names that the pages use, and the environment for commands beside them."""
+    answers = (ROOT / "submissions" / "perfect" / "answers.toml").read_text("utf-8")
+    for folder in ("export", "submissions"):
+        for name in ("submission_1234", "submission_1235"):
+            (tmp_path / folder / name).mkdir(parents=True)
+            (tmp_path / folder / name / "answers.toml").write_text(f"{answers}\n# {name}\n", encoding="utf-8")
+    path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+    return tmp_path, {**os.environ, "PATH": path, "BROWSER": "true", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.slow
+def test_the_commands_for_a_class_run_as_they_stand(class_folder: tuple[Path, dict[str, str]]) -> None:
+    folder, environment = class_folder
+    lines = plain_commands("class.md")
+    assert len(lines) >= 6
+    for line in lines:
+        if line.startswith(SERVES):
+            _serves(line.split(), folder, environment)
+            continue
+        done = subprocess.run(line.split(), cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.slow
+def test_two_workers_by_hand_grade_as_the_page_says(class_folder: tuple[Path, dict[str, str]]) -> None:
+    folder, environment = class_folder
+    lines = plain_commands("cluster.md", "## Two workers by hand")
+    assert [line.endswith("&") for line in lines] == [True, True, False]
+    script = "\n".join(["trap 'kill $(jobs -p)' EXIT", *lines])
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    assert "2 graded now" in done.stdout
+
+
 def _serves(words: list[str], folder: Path, environment: dict[str, str]) -> None:
     """A server says where it is, and goes when it is interrupted."""
     with subprocess.Popen(
