@@ -14,8 +14,8 @@ import numpy as np
 from grader.checks.catalogue import find_check
 from grader.checks.registry import Record
 from grader.checks.trusted_bench import TrustedBench, measure_trusted
-from grader.judge import JudgeSettings
-from grader.model import Evidence, GraderError, Json, Lost
+from grader.judge import JudgeSettings, ObservedSettings
+from grader.model import Evidence, GraderError, Lost
 from grader.rubric import read_rubric
 from grader.scoring.calibration import failure_rate, fit_tail
 from grader.scoring.tolerances import Tolerance, read_tolerances
@@ -62,26 +62,6 @@ class Calibration:
         return self.worst <= self.value and (self.false_fail <= TARGET or self.worst <= self.value / 10)
 
 
-class _Listening:
-    """Settings that keep every value that a judge compares with one tolerance."""
-
-    def __init__(self, settings: JudgeSettings, name: str) -> None:
-        self.question, self._settings, self._name = settings.question, settings, name
-        self.compared: list[float] = []
-
-    def policy(self, name: str) -> Json:
-        return self._settings.policy(name)
-
-    def tolerance(self, name: str) -> float:
-        return self._settings.tolerance(name)
-
-    def within(self, name: str, value: float | None) -> bool:
-        inside = self._settings.within(name, value)
-        if name == self._name and inside and value is not None:
-            self.compared.append(value)
-        return inside
-
-
 @cache
 def _settings(check: str) -> JudgeSettings:
     rubric = read_rubric()
@@ -97,11 +77,12 @@ def _compared(name: str) -> Statistic:
 
     def statistic(seen: Evidence) -> float:
         check = find_check(seen.check)
-        listening = _Listening(_settings(seen.check), name)
+        settings = ObservedSettings.of(_settings(seen.check))
         assert check.judge_function is not None
-        if any(isinstance(found, Lost) for found in check.judge_function(seen, listening)):
+        if any(isinstance(found, Lost) for found in check.judge_function(seen, settings)):
             return float("inf")
-        return max(listening.compared, default=0.0)
+        inside = (value for bound, value, within in settings.compared if bound == name and within)
+        return max((value for value in inside if value is not None), default=0.0)
 
     return statistic
 

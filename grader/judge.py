@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from grader.checks.registry import Check
@@ -69,6 +69,24 @@ class JudgeSettings:
     def within(self, name: str, value: float | None) -> bool:
         """Whether a measured deviation is a finite number not above its tolerance."""
         return value is not None and math.isfinite(value) and value <= self.tolerance(name)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedSettings(JudgeSettings):
+    """The same, with a record of what a judge compared: the bound's name, the value, and whether it was within."""
+
+    compared: list[tuple[str, float | None, bool]] = field(default_factory=list)
+
+    @staticmethod
+    def of(settings: JudgeSettings) -> ObservedSettings:
+        """A fresh record beside these settings."""
+        return ObservedSettings(settings.question, settings.policies, settings.tolerances)
+
+    def within(self, name: str, value: float | None) -> bool:
+        """See JudgeSettings."""
+        inside = JudgeSettings.within(self, name, value)
+        self.compared.append((name, value, inside))
+        return inside
 
 
 def judge(check: Check, evidence: Evidence, settings: JudgeSettings) -> Verdict:

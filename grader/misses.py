@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from grader.checks.catalogue import find_check
 from grader.corpus import Case
-from grader.judge import JudgeSettings
+from grader.judge import ObservedSettings
 from grader.lab import new_session
-from grader.model import WHOLE, Json
+from grader.model import WHOLE
 from grader.rubric import Rubric
 from grader.run import Options, grade
 from grader.scoring.tolerances import Tolerance
@@ -33,28 +33,6 @@ class Misses:
     def share(self) -> float | None:
         """None where no wrong solution tried it."""
         return len(self.passed) / len(self.tried) if self.tried else None
-
-
-class _Noting:
-    """Settings that note with which bounds a judge compared something, and which were exceeded."""
-
-    def __init__(self, settings: JudgeSettings) -> None:
-        self.question, self._settings = settings.question, settings
-        self.compared: set[str] = set()
-        self.exceeded: set[str] = set()
-
-    def policy(self, name: str) -> Json:
-        return self._settings.policy(name)
-
-    def tolerance(self, name: str) -> float:
-        return self._settings.tolerance(name)
-
-    def within(self, name: str, value: float | None) -> bool:
-        inside = self._settings.within(name, value)
-        self.compared.add(name)
-        if not inside:
-            self.exceeded.add(name)
-        return inside
 
 
 def measure_misses(
@@ -78,14 +56,14 @@ def measure_misses(
             options = Options(track=case.track, only=(question.number,), deadline_s=600.0)  # type: ignore[arg-type]
             report = grade(from_texts(case.files, origin=case.id), rubric, tolerances, options, session=session)
             result = next(r for r in report.results if r.question.number == question.number)
-            noting = _Noting(JudgeSettings(question, rubric.policy, tolerances))
+            settings = ObservedSettings(question, rubric.policy, tolerances)
             judge_function = find_check(question.check).judge_function
             if WHOLE in result.evidence.failures or judge_function is None:
                 continue
-            for _ in judge_function(result.evidence, noting):
+            for _ in judge_function(result.evidence, settings):
                 pass
             full = result.verdict.points == question.points
-            for name in noting.compared if full else noting.exceeded:
+            for name in {bound for bound, _, within in settings.compared if full or not within}:
                 tried[name].append(case.id)
                 if full:
                     passed[name].append(case.id)

@@ -127,9 +127,13 @@ class Zygote:
         """Copies for who asks; a lobby that is left, or that asks for anything else, is closed."""
         try:
             for order, fds in lobby.receive():
-                if order.op != "share" or len(fds) != 1:
-                    raise EOFError
-                self._share(fds[0], str(order.body["scratch"]))
+                try:
+                    if order.op != "share" or len(fds) != 1:
+                        raise EOFError
+                    self._share(fds[0], str(order.body["scratch"]))
+                finally:
+                    for fd in fds:
+                        os.close(fd)
         except (EOFError, OSError, LookupError, ValueError):
             self._lobbies.remove(lobby)
             lobby.close()
@@ -166,7 +170,6 @@ class Zygote:
         """A copy of this process that serves another control socket, in the same namespaces and equally warm."""
         pid = os.fork()
         if pid:
-            os.close(control_fd)
             self._copies.add(pid)
             return
         try:

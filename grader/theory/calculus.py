@@ -48,18 +48,12 @@ class Calculus(Symbols):
 
     def differential_ahead(self) -> bool:
         """Is there a dx at this bracket level?"""
-        level = 0
-        for place in range(self.at, len(self.tokens) - 1):
-            token = self.tokens[place]
-            if token.kind in ("(", "[", "{"):
-                level += 1
-            elif token.kind in (")", "]", "}"):
-                level -= 1
-                if level < 0:
-                    return False
-            elif level == 0 and token.kind == "name" and token.value == "d" and self.tokens[place + 1].kind == "name":
-                return True
-        return False
+
+        def begins_here(place: int) -> bool:
+            pair = self.tokens[place : place + 2]
+            return [token.kind for token in pair] == ["name", "name"] and pair[0].value == "d"
+
+        return any(begins_here(place) for place in self.same_level(self.at))
 
     def signed_limit(self) -> t.Node:
         self.sign()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from grader.theory import tree as t
 from grader.theory import vocabulary as v
 from grader.theory.errors import MissingOperand
@@ -92,17 +94,21 @@ class Cursor:
 
     def bar_closes(self) -> bool:
         """Does a second | stand further on at this level, so that the one here opens |v|?"""
+        return any(self.tokens[place].kind == "|" for place in self.same_level(self.at + 1))
+
+    def same_level(self, start: int) -> Iterator[int]:
+        """Places from `start` on that stand in no inner bracket, up to the end of the bracket that `start` is in."""
         level = 0
-        for token in self.tokens[self.at + 1 :]:
-            if token.kind in ("(", "[", "{"):
+        for place in range(start, len(self.tokens)):
+            kind = self.tokens[place].kind
+            if kind in ("(", "[", "{"):
                 level += 1
-            elif token.kind in (")", "]", "}"):
+            elif kind in (")", "]", "}"):
                 level -= 1
                 if level < 0:
-                    return False
-            elif token.kind == "|" and level == 0:
-                return True
-        return False
+                    return
+            elif level == 0:
+                yield place
 
     def is_separator_word(self, token: Token) -> bool:
         word = token.value

@@ -156,4 +156,7 @@ def test_what_is_no_question_for_a_copy_closes_that_lobby_only(
         begun = time.monotonic()
         assert babbling.recv(1) == b""
         assert time.monotonic() - begun < 10
+    shared = nursery.process_id
+    assert parent_of(sessions[1]) == parent_of(sessions[0]) != os.getpid()
+    assert nursery.process_id == shared, "it goes on"
     np.testing.assert_array_equal(asked(sessions[1]), np.ones(3))
